@@ -1,0 +1,225 @@
+"""Guest cells onto host cells: which way round, all at once.
+
+Knows only positions: guest cell ``i``, host cell ``j``, who fits where, and
+what the chosen host cells must have between them. What makes one guest cell
+fit one host cell is not its business.
+
+Trying permutations costs factorially. But whether guest cells ``i, i+1, ...``
+can still be placed depends only on *which* host cells are taken, not on who
+took them, and a set of host cells is a number of as many bits. So a *family*
+of sets is kept as one big integer, in which bit ``s`` says whether the set
+``s`` belongs to it: of 16 host cells there are 65,536 sets, 8 KiB, and adding
+a host cell to every set of a family is one shift.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+#: Above this many *different* host cells the families would grow past
+#: 128 KiB each; of a host with more, the first in order are considered.
+MOST_CELLS = 20
+
+
+class Cover(NamedTuple):
+    """The chosen host cells must reach ``needed`` between them.
+
+    >>> # A physical network with NICs on the host cells 1 and 3:
+    >>> Cover(1, ((0b1010, 1),)).met(0b0011)
+    True
+    """
+
+    needed: int
+    #: (host cells as a set of bits, weight): the weight counts once, if any
+    #: of these host cells is chosen. No host cell at all: it always counts.
+    supplies: tuple[tuple[int, int], ...]
+
+    def reached(self, chosen: int) -> int:
+        """What the chosen host cells, a set of bits, reach."""
+        return sum(
+            weight
+            for cells, weight in self.supplies
+            if not cells or cells & chosen
+        )
+
+    def met(self, chosen: int) -> bool:
+        """Whether the chosen host cells, a set of bits, suffice."""
+        return self.reached(chosen) >= self.needed
+
+
+def assign(
+    fits: Sequence[int],
+    host_cells: int,
+    covers: Sequence[Cover] = (),
+    accepts: Callable[[tuple[int, ...]], bool] | None = None,
+    asks: int = 32,
+) -> tuple[int, ...] | None:
+    """The first way, in order of host cells, to give each guest cell its own.
+
+    "First" compares guest cell 0's host cell, then guest cell 1's, and so on,
+    each by position: the permutation that Nova would come to first.
+
+    >>> assign([0b01, 0b11], 2)
+    (0, 1)
+    >>> assign([0b01, 0b01], 2) is None
+    True
+
+    :param fits: for each guest cell the host cells that can take it, as bits.
+    :param host_cells: how many host cells there are.
+    :param covers: what the chosen host cells must have between them.
+    :param accepts: the last word on a set of host cells, for what covers
+        cannot say; asked at most ``asks`` times, with the positions.
+    :returns: a host cell for each guest cell, or None.
+    """
+    kept = _kept(fits, host_cells, covers)
+    fits = [_pack(mask, kept) for mask in fits]
+    covers = [
+        Cover(needed, tuple((_pack(m, kept), w) for m, w in supplies if
+                            not m or _pack(m, kept)))
+        for needed, supplies in covers
+    ]
+    last = _meeting(len(kept), covers)
+    for _ in range(asks):
+        chosen = _first(fits, len(kept), last)
+        if chosen is None:
+            return None
+        positions = tuple(kept[index] for index in chosen)
+        if accepts is None or accepts(positions):
+            return positions
+        last &= ~(1 << sum(1 << index for index in chosen))
+    return None
+
+
+def _first(
+    fits: Sequence[int], cells: int, last: int
+) -> tuple[int, ...] | None:
+    """Back from the families that may be reached to the first way there."""
+    having = _having(cells)
+    # open_[i]: the sets that may be taken before guest cell i is placed.
+    open_ = [last]
+    for mask in reversed(fits):
+        family = 0
+        for cell in _bits(mask):
+            family |= (open_[-1] & having[cell]) >> (1 << cell)
+        open_.append(family)
+    open_.reverse()
+    if not open_[0] & 1:
+        return None
+    taken = 0
+    chosen: list[int] = []
+    for mask, family in zip(fits, open_[1:], strict=True):
+        cell = next(
+            cell
+            for cell in _bits(mask & ~taken)
+            if family >> (taken | 1 << cell) & 1
+        )
+        taken |= 1 << cell
+        chosen.append(cell)
+    return tuple(chosen)
+
+
+def _meeting(cells: int, covers: Sequence[Cover]) -> int:
+    """The family of all sets of host cells that meet every cover."""
+    every = (1 << (1 << cells)) - 1
+    having = _having(cells)
+    meeting = every
+    for needed, supplies in covers:
+        # levels[n]: the family of sets that reach n so far; n stops at needed.
+        levels = {0: meeting}
+        for mask, weight in supplies:
+            touching = 0 if mask else every
+            for cell in _bits(mask):
+                touching |= having[cell]
+            grown: dict[int, int] = {}
+            for level, family in levels.items():
+                up = min(needed, level + weight)
+                grown[up] = grown.get(up, 0) | family & touching
+                grown[level] = grown.get(level, 0) | family & ~touching
+            levels = {level: f for level, f in grown.items() if f}
+        meeting = levels.get(needed, 0) if needed > 0 else meeting
+    return meeting
+
+
+@functools.cache
+def _having(cells: int) -> tuple[int, ...]:
+    """For each host cell: the family of all sets that have it."""
+    every = (1 << (1 << cells)) - 1
+    return tuple(
+        # Blocks of 2**cell sets without it and as many with it, in turn.
+        every // ((1 << (1 << cell)) + 1) << (1 << cell)
+        for cell in range(cells)
+    )
+
+
+def shortage(fits: Sequence[int]) -> tuple[int, int] | None:
+    """Guest cells that have too few host cells between them, if any.
+
+    >>> shortage([0b01, 0b01, 0b10])
+    (2, 1)
+
+    :returns: how many guest cells, and how many host cells can take any of
+        them (Hall's condition); None where all can be placed.
+    """
+    owner: dict[int, int] = {}
+    for guest in range(len(fits)):
+        guests = {guest}
+        if not _augment(fits, guest, owner, guests):
+            reach = 0
+            for each in guests:
+                reach |= fits[each]
+            return len(guests), reach.bit_count()
+    return None
+
+
+def _augment(
+    fits: Sequence[int], guest: int, owner: dict[int, int], seen: set[int]
+) -> bool:
+    """Give a guest cell a host cell, moving others along if need be."""
+    for cell in _bits(fits[guest]):
+        holder = owner.get(cell)
+        if holder in seen:
+            continue
+        if holder is not None:
+            seen.add(holder)
+        if holder is None or _augment(fits, holder, owner, seen):
+            owner[cell] = guest
+            return True
+    return False
+
+
+def _kept(
+    fits: Sequence[int], host_cells: int, covers: Sequence[Cover]
+) -> list[int]:
+    """The host cells worth a look.
+
+    Of host cells that fit the same guest cells and serve the same covers, a
+    guest of n cells never needs more than the first n.
+    """
+    if host_cells <= MOST_CELLS:
+        return list(range(host_cells))
+    kept: list[int] = []
+    seen: dict[object, int] = {}
+    for cell in range(host_cells):
+        bit = 1 << cell
+        takes = tuple(mask & bit != 0 for mask in fits)
+        serves = tuple(
+            # Alone in a supply, only the weight tells it from another.
+            (index, weight if mask == bit else -mask, weight)
+            for index, cover in enumerate(covers)
+            for mask, weight in cover.supplies
+            if mask & bit
+        )
+        alike = seen[takes, serves] = seen.get((takes, serves), 0) + 1
+        if any(takes) and alike <= len(fits):
+            kept.append(cell)
+    return kept[:MOST_CELLS]
+
+
+def _bits(mask: int) -> list[int]:
+    return [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
+
+
+def _pack(mask: int, kept: Sequence[int]) -> int:
+    return sum((mask >> cell & 1) << index for index, cell in enumerate(kept))

@@ -1,0 +1,22 @@
+"""What nonsense input raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class Invalid(ValueError):
+    """A value that cannot be: every problem found, not only the first."""
+
+    def __init__(self, what: str, problems: Iterable[str]) -> None:
+        #: One sentence for each problem.
+        self.problems = tuple(problems)
+        super().__init__(f"{what}: " + "; ".join(self.problems))
+
+
+class InvalidHost(Invalid):
+    """A host that no machine can be."""
+
+
+class InvalidRequest(Invalid):
+    """A request that no flavor and image can ask for."""

@@ -1,0 +1,458 @@
+"""The rule: does this request fit this host, and where exactly?
+
+The middle of the flow ``request -> fit -> placement -> domain XML``. Pure:
+reads two values, changes nothing, logs nothing, asks nobody, save that PCI
+devices are answered for by whoever hands in :class:`Devices`.
+
+The rule is that of Nova's ``numa_fit_instance_to_host``; where Nova's answer
+is valid this is the same answer, to the pCPU. The answer is also *sound* (it
+breaks no hard condition) and *complete* (if a placement exists, one is
+found), which Nova's is not for guests of several cells.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from pinning_filter.core import siblings
+from pinning_filter.core.assignment import Cover, assign, shortage
+from pinning_filter.core.host import Host, HostCell, Pages
+from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.core.refusal import Code, Fact, Refusal
+from pinning_filter.core.request import (
+    CpuPolicy,
+    GuestCell,
+    PageSize,
+    Request,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Strategy:
+    """What to prefer among placements that are all allowed."""
+
+    #: Fullest host cells first, instead of emptiest (``[compute]
+    #: packing_host_numa_cells_allocation_strategy``).
+    pack: bool = False
+
+
+#: Nova's own preference.
+SPREAD = Strategy()
+
+
+class Devices(Protocol):
+    """The PCI devices of a host, as far as the choice of cells needs them."""
+
+    #: Whether the guest asks for any.
+    requested: bool
+    #: Each in turn may accept a choice, given the ids of the host cells; a
+    #: later one is only asked when an earlier one accepts no choice at all.
+    attempts: Sequence[Callable[[Sequence[int]], bool]]
+
+    def free(self, host_cell: int) -> int:
+        """How many free devices are near a host cell."""
+
+    def covers(self, cells: Sequence[HostCell]) -> list[Cover]:
+        """What any accepted choice meets, over positions in ``cells``."""
+
+
+class _Fit(NamedTuple):
+    """One kind of guest cell on one host cell."""
+
+    page_size_kib: int | None
+    taken: siblings.Taken
+
+
+def fit(
+    host: Host,
+    request: Request,
+    devices: Devices | None = None,
+    strategy: Strategy = SPREAD,
+) -> Placement | Refusal:
+    """Place every guest cell on a host cell of its own, or say why not.
+
+    1. Put the host cells in order of preference.
+    2. See which guest cell fits which host cell, each pair by itself.
+    3. Choose, in that order, so that all guest cells are placed and the
+       chosen host cells are near the networks and devices asked for.
+
+    Ties: the host's own order, which is that of ids.
+
+    >>> cell = HostCell(0, dedicated={0, 1}, siblings=[{0, 1}])
+    >>> request = Request((GuestCell(dedicated=frozenset({0, 1})),))
+    >>> fit(Host((cell,)), request).pinning
+    {0: 0, 1: 1}
+
+    :raises InvalidHost: if the host's sibling sets overlap where it matters.
+    """
+    needed = len(request.cells)
+    if len(host.cells) < needed:
+        have = len(host.cells)
+        return Refusal((Fact(Code.HOST_CELLS, needed, have, "NUMA cells"),))
+    ordered = in_order(host, request, devices, strategy)
+    if needed == 1:
+        return _fit_one(host, ordered, request, devices)
+    return _fit_several(host, ordered, request, devices)
+
+
+def in_order(
+    host: Host,
+    request: Request,
+    devices: Devices | None = None,
+    strategy: Strategy = SPREAD,
+) -> Sequence[HostCell]:
+    """The host cells in the order in which they are tried.
+
+    All *preferences*, the first that tells two cells apart decides:
+
+    1. If the guest asks for PCI devices, cells with more free ones first;
+       if it does not, cells with fewer first.
+    2. Cells with more free pCPUs first; for a shared guest, cells with fewer
+       floating vCPUs.
+    3. Cells with more free memory first.
+    4. The host's own order.
+
+    2 and 3 are turned round by ``Strategy.pack``. Where a guest needs every
+    host cell the host's own order stands. Source: Nova.
+    """
+    if len(host.cells) <= len(request.cells):
+        return host.cells
+    sign = 1 if strategy.pack else -1
+    pinned = request.pinned
+
+    def preference(cell: HostCell) -> tuple[int, int, int]:
+        near = 0
+        if devices is not None:
+            near = devices.free(cell.id) * (-1 if devices.requested else 1)
+        fullness = len(cell.free) if pinned else -cell.shared_used
+        return near, sign * fullness, sign * cell.memory_free_kib
+
+    return sorted(host.cells, key=preference)
+
+
+def _fit_one(
+    host: Host,
+    ordered: Sequence[HostCell],
+    request: Request,
+    devices: Devices | None,
+) -> Placement | Refusal:
+    """One guest cell: the first host cell that takes it."""
+    covers = _network_covers(ordered, request)
+    facts: list[Fact] = []
+    fitting: list[tuple[HostCell, _Fit]] = []
+    attempts: Sequence[Callable[[Sequence[int]], bool]] = ()
+    if devices is not None and devices.requested:
+        attempts = devices.attempts
+    for position, cell in enumerate(ordered):
+        found = _fit_cell(host, cell, request, 0)
+        if isinstance(found, Fact):
+            facts.append(found)
+        elif unmet := _unmet(covers, 1 << position):
+            facts.append(unmet._replace(host_cell=cell.id))
+        elif not attempts or attempts[0]((cell.id,)):
+            return Placement(request, (_placed(request, 0, cell, found),))
+        else:
+            fitting.append((cell, found))
+    for accepts in attempts[1:]:
+        for cell, found in fitting:
+            if accepts((cell.id,)):
+                return Placement(request, (_placed(request, 0, cell, found),))
+    if fitting and devices is not None:
+        facts += [
+            _device_fact(devices, [cell])._replace(host_cell=cell.id)
+            for cell, _ in fitting
+        ]
+    return Refusal(tuple(facts))
+
+
+def _fit_several(
+    host: Host,
+    ordered: Sequence[HostCell],
+    request: Request,
+    devices: Devices | None,
+) -> Placement | Refusal:
+    """Several guest cells: every pair by itself, then all at once."""
+    kinds = [_kind(request, index) for index in range(len(request.cells))]
+    found = {
+        kind: [
+            _fit_cell(host, cell, request, kinds.index(kind))
+            for cell in ordered
+        ]
+        for kind in dict.fromkeys(kinds)
+    }
+    fits = [
+        sum(
+            1 << position
+            for position, pair in enumerate(found[kind])
+            if isinstance(pair, _Fit)
+        )
+        for kind in kinds
+    ]
+    chosen = _choose(fits, ordered, request, devices)
+    if chosen is None:
+        facts = [
+            pair._replace(guest_cell=kinds.index(kind))
+            for kind, pairs in found.items()
+            for pair in pairs
+            if isinstance(pair, Fact)
+        ]
+        whole = _whole_fact(fits, ordered, request, devices)
+        return Refusal((*whole, *facts))
+    cells = []
+    for index, position in enumerate(chosen):
+        pair = found[kinds[index]][position]
+        assert isinstance(pair, _Fit)
+        cells.append(_placed(request, index, ordered[position], pair))
+    return Placement(request, tuple(cells))
+
+
+def _choose(
+    fits: Sequence[int],
+    ordered: Sequence[HostCell],
+    request: Request,
+    devices: Devices | None,
+) -> tuple[int, ...] | None:
+    """Positions of host cells for the guest cells, or None."""
+    count = len(ordered)
+    covers = [cover for cover, _ in _network_covers(ordered, request)]
+    if devices is None or not devices.requested:
+        return assign(fits, count, covers)
+
+    def asking(
+        accepts: Callable[[Sequence[int]], bool],
+    ) -> Callable[[tuple[int, ...]], bool]:
+        return lambda chosen: accepts([ordered[c].id for c in chosen])
+
+    # Most often the first choice has the devices, and costs one question.
+    chosen = assign(fits, count, covers, asking(devices.attempts[0]), asks=1)
+    if chosen is None:
+        covers += devices.covers(ordered)
+        for accepts in devices.attempts:
+            chosen = assign(fits, count, covers, asking(accepts))
+            if chosen is not None:
+                break
+    return chosen
+
+
+def _whole_fact(
+    fits: Sequence[int],
+    ordered: Sequence[HostCell],
+    request: Request,
+    devices: Devices | None,
+) -> tuple[Fact, ...]:
+    """What is missing beyond single pairs of cells, if anything."""
+    if not all(fits):
+        return ()
+    if short := shortage(fits):
+        return (Fact(Code.TOGETHER, *short, "host cells"),)
+    covers = _network_covers(ordered, request)
+    if assign(fits, len(ordered), [cover for cover, _ in covers]) is None:
+        facts = [
+            fact
+            for cover, fact in covers
+            if assign(fits, len(ordered), [cover]) is None
+        ]
+        # Each can be met alone, but not all of them by one choice.
+        return tuple(facts or [fact for _, fact in covers])
+    if devices is None:
+        return ()
+    return (_device_fact(devices, ordered),)
+
+
+def _kind(request: Request, index: int) -> tuple[object, ...]:
+    """Guest cells of one kind fit the same host cells in the same way."""
+    cell = request.cells[index]
+    return (
+        len(cell.dedicated),
+        len(cell.shared),
+        cell.memory_kib,
+        cell.page_size,
+        request.reserve(index),
+    )
+
+
+def _placed(
+    request: Request, index: int, host_cell: HostCell, found: _Fit
+) -> CellPlacement:
+    """vCPUs in ascending order take the pCPUs in order of choice."""
+    guest_cell = request.cells[index]
+    return CellPlacement(
+        guest_cell,
+        host_cell,
+        dict(
+            zip(sorted(guest_cell.dedicated), found.taken.pcpus, strict=True)
+        ),
+        found.page_size_kib,
+        found.taken.reserved,
+    )
+
+
+def _fit_cell(
+    host: Host, cell: HostCell, request: Request, index: int
+) -> _Fit | Fact:
+    """One guest cell on one host cell. All conditions are *hard*.
+
+    1. Memory, and a page size for it.
+    2. Enough pCPUs in the host cell: a guest never overcommits itself.
+    3. Enough free pCPUs, in cores as the thread policy wants them.
+    4. Allocation ratios, for what is shared.
+    """
+    guest_cell = request.cells[index]
+    page_size = _page_size(cell, guest_cell, request.pinned)
+    if isinstance(page_size, Fact):
+        return page_size
+    shared = len(guest_cell.shared)
+    dedicated = len(guest_cell.dedicated)
+    reserve = request.reserve(index)
+    needed = dedicated + reserve
+    if needed > len(cell.dedicated):
+        total = len(cell.dedicated)
+        return Fact(Code.PCPUS_TOTAL, needed, total, "pCPUs", cell.id)
+    if shared > len(cell.shared):
+        total = len(cell.shared)
+        return Fact(Code.SHARED_CPUS, shared, total, "pCPUs", cell.id)
+    if needed > len(cell.free):
+        return Fact(Code.PCPUS, needed, len(cell.free), "pCPUs", cell.id)
+    taken = siblings.take(cell, dedicated, request.thread_policy, reserve)
+    if isinstance(taken, Fact):
+        return taken
+    if request.cpu_policy is not CpuPolicy.DEDICATED:
+        over = _over_ratio(host, cell, guest_cell)
+        if over:
+            return over
+    return _Fit(page_size, taken)
+
+
+def _over_ratio(
+    host: Host, cell: HostCell, guest_cell: GuestCell
+) -> Fact | None:
+    if host.cpu_ratio is not None:
+        limit = len(cell.shared) * host.cpu_ratio
+        vcpus = len(guest_cell.shared)
+        if cell.shared_used + vcpus > limit:
+            free = max(0, limit - cell.shared_used)
+            return Fact(Code.SHARED_RATIO, vcpus, free, "vCPUs", cell.id)
+    if host.ram_ratio is not None:
+        limit = cell.memory_kib * host.ram_ratio
+        memory = guest_cell.memory_kib
+        if cell.memory_used_kib + memory > limit:
+            free = max(0, limit - cell.memory_used_kib)
+            return Fact(Code.MEMORY_RATIO, memory, free, "KiB", cell.id)
+    return None
+
+
+def _page_size(
+    cell: HostCell, guest_cell: GuestCell, pinned: bool
+) -> int | Fact | None:
+    """The page size that the guest cell gets: None where it asked for none.
+
+    Where it asked for none, its memory must fit the smallest pages: the free
+    ones for a pinned guest, all of them for one that may be overcommitted.
+    """
+    asked = guest_cell.page_size
+    if asked is not None:
+        return _asked_page_size(cell, guest_cell.memory_kib, asked)
+    memory = guest_cell.memory_kib
+    if cell.pages:
+        smallest = min(cell.pages)
+        free: float = smallest.free_kib
+        total = smallest.total_kib
+        if memory % smallest.size_kib:
+            return _page_fact(Code.PAGE_MULTIPLE, cell, memory, [smallest])
+    else:
+        free = cell.memory_free_kib
+        total = cell.memory_kib
+    if pinned and memory > free:
+        return Fact(Code.MEMORY, memory, free, "KiB", cell.id)
+    if not pinned and memory > total:
+        return Fact(Code.MEMORY_TOTAL, memory, total, "KiB", cell.id)
+    return None
+
+
+def _asked_page_size(cell: HostCell, memory: int, asked: int) -> int | Fact:
+    """The largest page size of those asked for that has room."""
+    pages = sorted(cell.pages, reverse=True)
+    if asked == PageSize.SMALL:
+        pages = pages[-1:]
+    elif asked == PageSize.LARGE:
+        pages = pages[:-1]
+    elif asked != PageSize.ANY:
+        pages = [each for each in pages if each.size_kib == asked]
+    if not pages:
+        return Fact(
+            Code.PAGE_SIZE, host_cell=cell.id, detail=_page_name(asked)
+        )
+    for each in pages:
+        if memory <= each.free_kib and memory % each.size_kib == 0:
+            return each.size_kib
+    if any(memory % each.size_kib == 0 for each in pages):
+        return _page_fact(Code.PAGES, cell, memory, pages)
+    return _page_fact(Code.PAGE_MULTIPLE, cell, memory, pages)
+
+
+def _page_fact(
+    code: Code, cell: HostCell, memory: int, pages: Sequence[Pages]
+) -> Fact:
+    return Fact(
+        code,
+        memory,
+        max(0, *(each.free_kib for each in pages), 0),
+        "KiB",
+        cell.id,
+        detail=" or ".join(_page_name(each.size_kib) for each in pages),
+    )
+
+
+def _page_name(size: int) -> str:
+    if size < 0:
+        return {-1: "the smallest size", -2: "a large size", -3: "any size"}[size]
+    for step, name in ((1 << 20, "GiB"), (1 << 10, "MiB")):
+        if size % step == 0:
+            return f"{size // step} {name}"
+    return f"{size} KiB"
+
+
+def _network_covers(
+    ordered: Sequence[HostCell], request: Request
+) -> list[tuple[Cover, Fact]]:
+    """Where host cells are near a network, one of them must be chosen.
+
+    A network that no host cell is near to asks nothing: its affinity is
+    unknown. Source: Nova's NUMA-aware vSwitches.
+    """
+    wanted = [
+        (Fact(Code.PHYSNET, 1, 0, "host cells", detail=physnet),
+         [physnet in cell.physnets for cell in ordered])
+        for physnet in sorted(request.physnets)
+    ]
+    if request.tunneled:
+        wanted.append(
+            (Fact(Code.TUNNEL, 1, 0, "host cells"),
+             [cell.tunneled for cell in ordered])
+        )
+    return [
+        (Cover(1, ((sum(1 << p for p, near in enumerate(nears) if near), 1),)),
+         fact)
+        for fact, nears in wanted
+        if any(nears)
+    ]
+
+
+def _unmet(covers: Sequence[tuple[Cover, Fact]], chosen: int) -> Fact | None:
+    return next(
+        (fact for cover, fact in covers if not cover.met(chosen)), None
+    )
+
+
+def _device_fact(devices: Devices, cells: Sequence[HostCell]) -> Fact:
+    """How near the given host cells come to the devices asked for."""
+    everything = (1 << len(cells)) - 1
+    short = [
+        (cover.reached(everything), cover.needed)
+        for cover in devices.covers(cells)
+        if not cover.met(everything)
+    ]
+    free, needed = min(short, default=(0, 0))
+    return Fact(Code.DEVICES, needed, free, "PCI devices")

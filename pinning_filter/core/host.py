@@ -1,0 +1,174 @@
+"""The supply: what each NUMA cell of a host has, and what is in use.
+
+First in the flow ``request -> fit -> placement -> domain XML``. Knows
+nothing of guests, of Nova or of libvirt. Values only: nothing here changes
+after it is made, and the sets handed in are held, not copied, so whoever
+made them must leave them alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from pinning_filter.core.errors import InvalidHost
+
+_NONE: frozenset[int] = frozenset()
+
+
+class Pages(NamedTuple):
+    """The memory pages of one size in one host cell."""
+
+    size_kib: int  #: size of one page, in KiB
+    total: int  #: pages of this size
+    used: float = 0  #: pages that guests hold (Nova may keep a fraction)
+    reserved: int = 0  #: pages kept from guests (``reserved_huge_pages``)
+
+    @property
+    def free_kib(self) -> float:
+        """Memory in free pages of this size, in KiB; may be negative."""
+        return (self.total - self.used - self.reserved) * self.size_kib
+
+    @property
+    def total_kib(self) -> int:
+        """Memory in all pages of this size, in KiB."""
+        return self.total * self.size_kib
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HostCell:
+    """One NUMA cell of a host.
+
+    A cell of two cores with two threads each, one thread in use:
+
+    >>> cell = HostCell(0, dedicated={0, 1, 2, 3}, pinned={1},
+    ...                 siblings=[{0, 1}, {2, 3}], memory_kib=4 << 20)
+    >>> sorted(cell.free)
+    [0, 2, 3]
+
+    :raises InvalidHost: for a negative quantity or a page size below 1 KiB.
+        Whether sibling sets overlap is asked by :meth:`Host.check`: too dear
+        for every host of a cloud on every request.
+    """
+
+    id: int  #: the number by which libvirt knows the cell
+    dedicated: AbstractSet[int]  #: pCPUs open to pinning (Nova: pcpuset)
+    pinned: AbstractSet[int] = _NONE  #: pCPUs taken by pinned guests
+    #: The cores: each the set of its thread siblings, shared ones included.
+    siblings: Sequence[AbstractSet[int]] = ()
+    shared: AbstractSet[int] = _NONE  #: pCPUs for floating vCPUs (cpuset)
+    shared_used: int = 0  #: floating vCPUs placed here
+    memory_kib: int = 0  #: all memory of the cell
+    memory_used_kib: int = 0  #: memory that guests were promised
+    pages: Sequence[Pages] = ()  #: by page size; empty: sizes are unknown
+    socket: int | None = None  #: the processor package; None: unknown
+    physnets: AbstractSet[str] = frozenset()  #: networks with a NIC here
+    tunneled: bool = False  #: whether tunnels end at a NIC here
+    #: pCPUs that a guest may be pinned to now.
+    free: AbstractSet[int] = dataclasses.field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if (
+            self.id < 0
+            or self.shared_used < 0
+            or self.memory_kib < 0
+            or self.memory_used_kib < 0
+        ):
+            raise InvalidHost(f"host cell {self.id}", self._negatives())
+        object.__setattr__(self, "free", self.dedicated - self.pinned)
+
+    def _negatives(self) -> list[str]:
+        return [
+            f"{name} is {getattr(self, name)}, which is below 0"
+            for name in ("id", "shared_used", "memory_kib", "memory_used_kib")
+            if getattr(self, name) < 0
+        ]
+
+    @property
+    def memory_free_kib(self) -> int:
+        """Memory not yet promised, in KiB; negative when overcommitted."""
+        return self.memory_kib - self.memory_used_kib
+
+    @property
+    def threads(self) -> int:
+        """Threads of the largest core; 1 on a cell without SMT."""
+        return max(map(len, self.siblings), default=1) or 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Host:
+    """The NUMA cells of a host, and how far shared parts are overcommitted.
+
+    :raises InvalidHost: for two cells of one id.
+    """
+
+    cells: tuple[HostCell, ...]
+    cpu_ratio: float | None = None  #: floating vCPUs a shared pCPU; None: any
+    ram_ratio: float | None = None  #: promised memory a byte; None: any
+
+    def __post_init__(self) -> None:
+        if len(self.cells) > 1:
+            ids = [cell.id for cell in self.cells]
+            if len(set(ids)) < len(ids):
+                raise InvalidHost("host", [f"its cell ids repeat: {ids}"])
+
+    @property
+    def has_threads(self) -> bool:
+        """Whether any core of the host has more than one thread."""
+        return any(
+            len(core) > 1 for cell in self.cells for core in cell.siblings
+        )
+
+    def check(self) -> Host:
+        """Return the host itself if it can be a machine.
+
+        For hosts that were written or read from a file; those that Nova
+        reports are only checked where they are used.
+
+        :raises InvalidHost: with every problem.
+        """
+        problems: list[str] = []
+        owner: dict[int, int] = {}
+        for cell in self.cells:
+            problems += _cell_problems(cell)
+            for pcpu in cell.dedicated | cell.shared:
+                if owner.setdefault(pcpu, cell.id) != cell.id:
+                    problems.append(
+                        f"pCPU {pcpu} is in cells {owner[pcpu]} and {cell.id}"
+                    )
+        for name in ("cpu_ratio", "ram_ratio"):
+            ratio = getattr(self, name)
+            if ratio is not None and not ratio > 0:
+                problems.append(f"{name} is {ratio}, which is not above 0")
+        if not self.cells:
+            problems.append("it has no NUMA cell")
+        if problems:
+            raise InvalidHost("host", problems)
+        return self
+
+
+def _cell_problems(cell: HostCell) -> list[str]:
+    problems: list[str] = []
+    where = f"cell {cell.id}: "
+    seen: set[int] = set()
+    for core in cell.siblings:
+        if seen & core:
+            problems.append(
+                f"{where}pCPUs {sorted(seen & core)} are in several cores"
+            )
+        seen |= core
+    if missing := cell.dedicated - seen:
+        problems.append(f"{where}pCPUs {sorted(missing)} are in no core")
+    sizes = [pages.size_kib for pages in cell.pages]
+    if len(set(sizes)) < len(sizes):
+        problems.append(f"{where}page sizes repeat: {sizes} KiB")
+    for pages in cell.pages:
+        if pages.size_kib < 1:
+            problems.append(f"{where}a page of {pages.size_kib} KiB")
+        if min(pages.total, pages.used, pages.reserved) < 0:
+            problems.append(
+                f"{where}pages of {pages.size_kib} KiB: a count below 0"
+            )
+    return problems

@@ -1,0 +1,129 @@
+"""The answer "no": what was missing, as facts.
+
+A :class:`Fact` holds numbers; every sentence about it, wherever it is read,
+is made from these numbers here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import NamedTuple
+
+
+class Code(str, enum.Enum):
+    """What can be missing. The values are stable: output formats show them."""
+
+    HOST_CELLS = "host_cells"  #: the host has fewer cells than the guest
+    PCPUS = "pcpus"  #: too few free pCPUs in the host cell
+    PCPUS_TOTAL = "pcpus_total"  #: too few pCPUs there, even were all free
+    NO_SMT = "no_smt"  #: ``require`` where no core has two threads
+    SMT = "smt"  #: ``isolate`` where cores have two threads and more
+    SIBLINGS = "siblings"  #: ``require``: too few threads beside each other
+    WHOLE_CORES = "whole_cores"  #: ``isolate``: too few wholly free cores
+    SHARED_CPUS = "shared_cpus"  #: too few pCPUs for floating vCPUs
+    SHARED_RATIO = "shared_ratio"  #: ``cpu_allocation_ratio`` is used up
+    MEMORY = "memory"  #: too little free memory in the host cell
+    MEMORY_TOTAL = "memory_total"  #: too little there, even were all free
+    MEMORY_RATIO = "memory_ratio"  #: ``ram_allocation_ratio`` is used up
+    PAGE_SIZE = "page_size"  #: the host cell has no pages of that size
+    PAGE_MULTIPLE = "page_multiple"  #: memory is not a number of whole pages
+    PAGES = "pages"  #: too little memory in free pages of that size
+    TOGETHER = "together"  #: guest cells fit one by one, not all at once
+    PHYSNET = "physnet"  #: no fitting host cell is near the network's NIC
+    TUNNEL = "tunnel"  #: no fitting host cell is near the tunnels' NIC
+    DEVICES = "devices"  #: no fitting host cell is near enough PCI devices
+    NO_TOPOLOGY = "no_topology"  #: the host reports no NUMA topology
+    UNREADABLE = "unreadable"  #: what the host reports makes no sense
+
+
+class Fact(NamedTuple):
+    """One thing that was missing, in one host cell or in the host."""
+
+    code: Code
+    needed: float = 0  #: how much was asked for, in ``unit``
+    free: float = 0  #: how much of it there is, in ``unit``
+    unit: str = ""  #: what is counted: "pCPUs", "KiB", "host cells" ...
+    host_cell: int | None = None  #: id of the host cell; None: the host
+    guest_cell: int | None = None  #: index of the guest cell; None: all
+    detail: str = ""  #: the one name that a number cannot carry
+
+    @property
+    def text(self) -> str:
+        """The fact as a clause, without the name of the host.
+
+        >>> Fact(Code.PCPUS, 6, 4, "pCPUs", host_cell=1).text
+        'host cell 1: needs 6 free pCPUs, has 4'
+        """
+        clause = _CLAUSES[self.code].format(
+            needed=_amount(self.needed, self.unit),
+            free=_amount(self.free, self.unit),
+            detail=self.detail,
+        )
+        if self.host_cell is None:
+            return clause
+        where = f"host cell {self.host_cell}"
+        if self.guest_cell is not None:
+            where += f", guest cell {self.guest_cell}"
+        return f"{where}: {clause}"
+
+
+def _amount(number: float, unit: str) -> str:
+    if unit == "KiB":
+        for step, name in ((1 << 20, "GiB"), (1 << 10, "MiB")):
+            if abs(number) >= step and number % step == 0:
+                return f"{number / step:g} {name}"
+        return f"{number:g} KiB"
+    return f"{number:g}"
+
+
+_CLAUSES = {
+    Code.HOST_CELLS: "needs {needed} NUMA cells, the host has {free}",
+    Code.PCPUS: "needs {needed} free pCPUs, has {free}",
+    Code.PCPUS_TOTAL: "needs {needed} pCPUs, has {free} in all",
+    Code.NO_SMT: "thread policy require needs SMT, there is none",
+    Code.SMT: "thread policy isolate needs cores of one thread here, "
+    "they have {free}",
+    Code.SIBLINGS: "thread policy require needs {needed} free pCPUs beside "
+    "a sibling, has {free}",
+    Code.WHOLE_CORES: "thread policy isolate needs {needed} wholly free "
+    "cores, has {free}",
+    Code.SHARED_CPUS: "needs {needed} shared pCPUs, has {free}",
+    Code.SHARED_RATIO: "needs room for {needed} shared vCPUs, the CPU "
+    "allocation ratio leaves {free}",
+    Code.MEMORY: "needs {needed} of free memory, has {free}",
+    Code.MEMORY_TOTAL: "needs {needed} of memory, has {free} in all",
+    Code.MEMORY_RATIO: "needs {needed} of memory, the RAM allocation ratio "
+    "leaves {free}",
+    Code.PAGE_SIZE: "needs memory pages of {detail}, has none",
+    Code.PAGE_MULTIPLE: "{needed} of memory is not a multiple of the page "
+    "size {detail}",
+    Code.PAGES: "needs {needed} in free pages of {detail}, has {free}",
+    Code.TOGETHER: "{needed} guest cells need a host cell each, only {free} "
+    "host cells can take one of them",
+    Code.PHYSNET: "no host cell near the physical network {detail} is free "
+    "for the guest",
+    Code.TUNNEL: "no host cell near the tunnel endpoint is free for the guest",
+    Code.DEVICES: "needs {needed} PCI devices near the guest's NUMA cells, "
+    "has {free}",
+    Code.NO_TOPOLOGY: "the host reports no NUMA topology",
+    Code.UNREADABLE: "the host reports something unreadable: {detail}",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request does not fit a host.
+
+    Falsy, so that ``if fit(host, request)`` reads well.
+    """
+
+    facts: tuple[Fact, ...]
+
+    def __bool__(self) -> bool:
+        return False
+
+    @property
+    def text(self) -> str:
+        """All facts in one line."""
+        return "; ".join(fact.text for fact in self.facts)

@@ -1,0 +1,193 @@
+"""One guest cell's dedicated vCPUs onto the cores of one host cell.
+
+Whatever sees exactly one host cell's cores is here; memory, floating vCPUs
+and other cells are not.
+
+The order within a core is that of its set, as in Nova: where ids hash to
+their own order that is ascending, and it only says which of two siblings a
+vCPU gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from pinning_filter.core.errors import InvalidHost
+from pinning_filter.core.host import HostCell
+from pinning_filter.core.refusal import Code, Fact
+from pinning_filter.core.request import ThreadPolicy
+
+
+class Taken(NamedTuple):
+    """pCPUs for one guest cell."""
+
+    pcpus: list[int]  #: for the dedicated vCPUs, in ascending order of these
+    reserved: frozenset[int]  #: for the emulator threads
+
+
+def take(
+    cell: HostCell, count: int, policy: ThreadPolicy, reserve: int = 0
+) -> Taken | Fact:
+    """Choose free pCPUs of a host cell by the rule of the thread policy.
+
+    The rules are in :class:`~pinning_filter.core.request.ThreadPolicy`; the
+    order of choice is Nova's (``_pack_instance_onto_cores``) and Nova's
+    refusals that its own rules do not ask for are not.
+
+    >>> cell = HostCell(0, dedicated={0, 1, 2, 3}, siblings=[{0, 1}, {2, 3}])
+    >>> take(cell, 2, ThreadPolicy.PREFER).pcpus
+    [0, 1]
+
+    :param count: how many dedicated vCPUs there are.
+    :param reserve: how many further pCPUs the emulator threads need, 0 or 1.
+    :raises InvalidHost: if the cell's sibling sets overlap where it matters.
+    """
+    if not count and not reserve:
+        return Taken([], frozenset())
+    if policy is ThreadPolicy.ISOLATE:
+        found = _isolated(cell, count, reserve)
+    elif policy is ThreadPolicy.REQUIRE and count:
+        found = _required(cell, count)
+    else:
+        found = _preferred(cell, count)
+    if isinstance(found, Fact):
+        return found
+    taken = found if isinstance(found, Taken) else _reserving(
+        cell, found, reserve
+    )
+    if isinstance(taken, Taken) and len(set(taken.pcpus)) < count:
+        raise InvalidHost(
+            f"host cell {cell.id}", ["its sibling sets share pCPUs"]
+        )
+    return taken
+
+
+def _free_cores(cell: HostCell) -> list[AbstractSet[int]]:
+    """The free threads of each core that has any, in the host's order."""
+    free = cell.free
+    return [threads for core in cell.siblings if (threads := core & free)]
+
+
+def _by_level(
+    cores: list[AbstractSet[int]], count: int, lowest: int
+) -> list[int] | None:
+    """Nova's choice: the same number of threads from every core used.
+
+    1. From the most threads that any core has free down to ``lowest``:
+    2. of the cores with at least so many free, in the host's order,
+    3. take so many threads each, until there are enough.
+    """
+    for level in range(max(map(len, cores), default=0), lowest - 1, -1):
+        if len(cores) * level < count:
+            continue
+        pcpus: list[int] = []
+        for threads in cores:
+            if len(threads) >= level:
+                pcpus += list(threads)[:level]
+                if len(pcpus) >= count:
+                    return pcpus[:count]
+    return None
+
+
+def _preferred(cell: HostCell, count: int) -> list[int] | Fact:
+    """Siblings if possible, else any free pCPUs in the host's order."""
+    whole = _first_whole_cores(cell, count)
+    if whole is not None:
+        return whole
+    cores = _free_cores(cell)
+    pcpus = _by_level(cores, count, lowest=1)
+    if pcpus is None:
+        pcpus = [pcpu for threads in cores for pcpu in threads]
+        if len(pcpus) < count:
+            return Fact(Code.PCPUS, count, len(pcpus), "pCPUs", cell.id)
+    return pcpus[:count]
+
+
+def _first_whole_cores(cell: HostCell, count: int) -> list[int] | None:
+    """What `_by_level` finds at its highest level, without a look at all.
+
+    Most hosts have wholly free cores near the front of the list, and stopping
+    there is what makes a large host as fast as a small one.
+    """
+    free = cell.free
+    threads = cell.threads
+    pcpus: list[int] = []
+    for core in cell.siblings:
+        if len(core) == threads and core <= free:
+            pcpus += core & free
+            if len(pcpus) >= count:
+                return pcpus[:count]
+    return None
+
+
+def _required(cell: HostCell, count: int) -> list[int] | Fact:
+    """Every vCPU beside another of the guest cell, save at most one.
+
+    1. As Nova: the same number of threads, two at least, from each core.
+    2. Else cores with two and more free threads, emptiest first, each filled
+       up; the last of them, or one more, may hold the one that is alone.
+       Ties: the host's order.
+    """
+    if cell.threads < 2:
+        return Fact(Code.NO_SMT, 2, cell.threads, "threads a core", cell.id)
+    whole = _first_whole_cores(cell, count)
+    if whole is not None:
+        return whole
+    cores = _free_cores(cell)
+    pcpus = _by_level(cores, count, lowest=2)
+    if pcpus is not None:
+        return pcpus
+    beside = [threads for threads in cores if len(threads) > 1]
+    alone = [threads for threads in cores if len(threads) == 1][:1]
+    beside.sort(key=len, reverse=True)
+    pcpus = [pcpu for threads in beside + alone for pcpu in threads]
+    if len(pcpus) < count:
+        return Fact(Code.SIBLINGS, count, len(pcpus), "pCPUs", cell.id)
+    return pcpus[:count]
+
+
+def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
+    """Each vCPU on a wholly free core, and the emulator threads on another.
+
+    1. On a cell whose cores have several threads this takes the siblings out
+       of use, which only the legacy configuration (``vcpu_pin_set``, where
+       shared and dedicated pCPUs are the same) can account for.
+    2. The largest cores first, as Nova takes no others. Ties: the host's
+       order.
+    3. The emulator threads take the first wholly free core that is left.
+    """
+    threads = cell.threads
+    if threads > 1 and cell.shared != cell.dedicated:
+        return Fact(Code.SMT, 1, threads, "threads a core", cell.id)
+    free = cell.free
+    whole = [core & free for core in cell.siblings if core and core <= free]
+    if len(whole) < count + reserve:
+        return Fact(
+            Code.WHOLE_CORES, count + reserve, len(whole), "cores", cell.id
+        )
+    chosen = sorted(whole, key=len, reverse=True)[:count]
+    pcpus = [next(iter(core)) for core in chosen]
+    if not reserve:
+        return Taken(pcpus, frozenset())
+    left = next(core for core in whole if core not in chosen)
+    return Taken(pcpus, frozenset({next(iter(left))}))
+
+
+def _reserving(
+    cell: HostCell, pcpus: list[int], reserve: int
+) -> Taken | Fact:
+    """The first free pCPU that is left goes to the emulator threads."""
+    if not reserve:
+        return Taken(pcpus, frozenset())
+    for pcpu in _free_pcpus(cell):
+        if pcpu not in pcpus:
+            return Taken(pcpus, frozenset({pcpu}))
+    needed = len(pcpus) + reserve
+    return Fact(Code.PCPUS, needed, len(pcpus), "pCPUs", cell.id)
+
+
+def _free_pcpus(cell: HostCell) -> Iterator[int]:
+    for threads in _free_cores(cell):
+        yield from threads
