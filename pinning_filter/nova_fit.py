@@ -1,0 +1,162 @@
+"""The one seam into Nova: its fit, with its signature, decided by our engine.
+
+Nova looks ``nova.virt.hardware.numa_fit_instance_to_host`` up as an attribute
+wherever it fits: the scheduler when it consumes what it chose, the claims on
+the compute node, the moves. :func:`install` replaces that attribute, so that
+all of them follow :func:`pinning_filter.core.fit.fit`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nova import conf, objects
+from nova.pci import stats
+from nova.virt import hardware
+from oslo_log import log as logging
+
+from pinning_filter import nova_objects, nova_pci
+from pinning_filter.core.fit import Strategy, fit
+from pinning_filter.core.refusal import Refusal
+
+LOG = logging.getLogger(__name__)
+
+#: Nova's own function, whatever is installed in its place.
+stock_fit = hardware.numa_fit_instance_to_host
+
+
+def strategy() -> Strategy:
+    """The preferences that ``nova.conf`` asks for."""
+    compute = conf.CONF.compute
+    return Strategy(pack=compute.packing_host_numa_cells_allocation_strategy)
+
+
+def numa_fit_instance_to_host(
+    host_topology: objects.NUMATopology | None,
+    instance_topology: objects.InstanceNUMATopology | None,
+    provider_mapping: nova_pci.ProviderMapping | None,
+    limits: objects.NUMATopologyLimits | None = None,
+    pci_requests: Sequence[objects.InstancePCIRequest] | None = None,
+    pci_stats: stats.PciDeviceStats | None = None,
+) -> objects.InstanceNUMATopology | None:
+    """Fit a guest's NUMA topology onto a host's, as Nova's function does.
+
+    :param provider_mapping: resource providers by request group, or None if
+        the PCI requests carry them (on the compute node).
+    :param limits: allocation ratios and the networks asked for.
+    :returns: a new topology with host cell ids, pinning, reserved pCPUs and
+        page sizes; None if the guest does not fit, or if what was handed in
+        cannot be read, which is logged. Never raises: Nova would fail every
+        server of the request. The arguments are never changed.
+    """
+    if not (host_topology and instance_topology):
+        return None
+    try:
+        answer = _fit(
+            host_topology,
+            instance_topology,
+            provider_mapping,
+            limits,
+            pci_requests,
+            pci_stats,
+        )
+    except Exception:
+        LOG.exception("A NUMA topology could not be read, and is refused")
+        return None
+    if isinstance(answer, Refusal):
+        LOG.info("The guest's NUMA topology does not fit: %s", answer.text)
+        return None
+    return answer
+
+
+def _fit(
+    host_topology: objects.NUMATopology,
+    instance_topology: objects.InstanceNUMATopology,
+    provider_mapping: nova_pci.ProviderMapping | None,
+    limits: objects.NUMATopologyLimits | None,
+    pci_requests: Sequence[objects.InstancePCIRequest] | None,
+    pci_stats: stats.PciDeviceStats | None,
+) -> objects.InstanceNUMATopology | Refusal:
+    network_metadata = cpu_ratio = ram_ratio = None
+    if limits:
+        cpu_ratio = limits.cpu_allocation_ratio
+        ram_ratio = limits.ram_allocation_ratio
+        if "network_metadata" in limits:
+            network_metadata = limits.network_metadata
+    placement = fit(
+        nova_objects.host_from_nova(host_topology, cpu_ratio, ram_ratio),
+        nova_objects.request_from_nova(instance_topology, network_metadata),
+        devices(pci_stats, pci_requests, provider_mapping),
+        strategy(),
+    )
+    if isinstance(placement, Refusal):
+        return placement
+    return nova_objects.instance_topology(placement, instance_topology)
+
+
+def devices(
+    pci_stats: stats.PciDeviceStats | None,
+    pci_requests: Sequence[objects.InstancePCIRequest] | None,
+    provider_mapping: nova_pci.ProviderMapping | None,
+) -> nova_pci.NovaDevices | None:
+    """The host's devices, or None where they make no difference."""
+    if not pci_stats or not (pci_requests or pci_stats.pools):
+        return None
+    return nova_pci.NovaDevices(pci_stats, pci_requests, provider_mapping)
+
+
+def install() -> None:
+    """Put our fit in the place of Nova's, for this whole process.
+
+    Devices follow: where they suffice only with the strictest request served
+    first, Nova hands them out in that order. Calling this again is harmless.
+    """
+    if hardware.numa_fit_instance_to_host is numa_fit_instance_to_host:
+        return
+    hardware.numa_fit_instance_to_host = numa_fit_instance_to_host
+    for name, wrap in _DEVICE_METHODS.items():
+        _kept[name] = getattr(stats.PciDeviceStats, name)
+        setattr(stats.PciDeviceStats, name, wrap(_kept[name]))
+
+
+def uninstall() -> None:
+    """Put Nova's own functions back."""
+    if hardware.numa_fit_instance_to_host is not numa_fit_instance_to_host:
+        return
+    hardware.numa_fit_instance_to_host = stock_fit
+    for name in _DEVICE_METHODS:
+        setattr(stats.PciDeviceStats, name, _kept.pop(name))
+
+
+def _applying(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def apply_requests(
+        self: Any, requests: Any, provider_mapping: Any, numa_cells: Any = None
+    ) -> Any:
+        if not isinstance(self, nova_pci.LightStats):
+            requests = nova_pci.serving_order(
+                self, requests, provider_mapping, numa_cells
+            )
+        return original(self, requests, provider_mapping, numa_cells)
+
+    return apply_requests
+
+
+def _consuming(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def consume_requests(
+        self: Any, pci_requests: Any, numa_cells: Any = None
+    ) -> Any:
+        requests = nova_pci.serving_order(self, pci_requests, None, numa_cells)
+        return original(self, requests, numa_cells)
+
+    return consume_requests
+
+
+_DEVICE_METHODS = {
+    "apply_requests": _applying,
+    "consume_requests": _consuming,
+}
+_kept: dict[str, Callable[..., Any]] = {}

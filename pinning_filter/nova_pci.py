@@ -1,0 +1,294 @@
+"""What Nova answers about PCI devices, asked as rarely as possible.
+
+Whether a host's devices serve a guest on given host cells is Nova's to say
+(``PciDeviceStats.support_requests``), as it is Nova that hands them out
+afterwards. But an answer copies the whole of the statistics, so
+
+* copies are made only as deep as the answer goes,
+* what follows from counting alone is worked out first (``covers``), so that
+  Nova is asked about promising choices only,
+* allocation candidates that differ in nothing but which of several equal
+  devices they name are asked about once (``Providers``).
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import itertools
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nova import objects
+from nova.objects import fields
+from nova.pci import stats
+
+from pinning_filter.core.assignment import Cover
+from pinning_filter.core.host import HostCell
+
+_POLICY = fields.PCINUMAAffinityPolicy
+
+#: Strictest first: who can do with fewer devices chooses before who can do
+#: with more.
+_STRICTNESS = {
+    _POLICY.REQUIRED: 0,
+    _POLICY.SOCKET: 1,
+    _POLICY.LEGACY: 2,
+    _POLICY.PREFERRED: 3,
+}
+
+#: Up to so many different requests all combinations are counted; above, each
+#: alone and all together.
+_MOST_COMBINED = 4
+
+ProviderMapping = Mapping[str, Sequence[str]]
+
+
+class LightStats(stats.PciDeviceStats):
+    """Nova's answers over pools that are copied no deeper than they change."""
+
+    def __init__(self, numa_topology: Any, pools: list[stats.Pool]) -> None:
+        # Not Nova's, which reads and checks the configuration of devices.
+        self.numa_topology = numa_topology
+        self.pools = pools
+        self.dev_filter = None
+
+    def __deepcopy__(self, memo: object) -> LightStats:
+        return LightStats(self.numa_topology, [dict(pool) for pool in self.pools])
+
+
+def light(pci_stats: Any) -> Any:
+    """The same statistics, cheap to ask."""
+    if isinstance(pci_stats, stats.PciDeviceStats):
+        return LightStats(pci_stats.numa_topology, pci_stats.pools)
+    return pci_stats
+
+
+class NovaDevices:
+    """The PCI devices of one host for one request.
+
+    Implements :class:`pinning_filter.core.fit.Devices`.
+    """
+
+    def __init__(
+        self,
+        pci_stats: Any,
+        pci_requests: Sequence[objects.InstancePCIRequest] | None,
+        provider_mapping: ProviderMapping | None,
+    ) -> None:
+        self._stats = light(pci_stats)
+        self._requests = list(pci_requests or ())
+        self._mapping = provider_mapping
+        self._free: dict[int | None, int] = collections.Counter()
+        for pool in self._stats.pools:
+            self._free[pool["numa_node"]] += pool["count"]
+        self.requested = bool(self._requests)
+        orders = [self._requests]
+        if len(self._requests) > 1:
+            orders.append(strictest_first(self._requests))
+        self.attempts: list[Callable[[Sequence[int]], bool]] = [
+            functools.partial(self._supports, order) for order in orders
+        ]
+
+    def free(self, host_cell: int) -> int:
+        """How many free devices, of any kind, are near a host cell."""
+        return self._free.get(host_cell, 0)
+
+    def _supports(
+        self,
+        requests: Sequence[objects.InstancePCIRequest],
+        host_cells: Sequence[int],
+    ) -> bool:
+        return bool(
+            self._stats.support_requests(
+                requests,
+                self._mapping,
+                [types.SimpleNamespace(id=cell) for cell in host_cells],
+            )
+        )
+
+    def covers(self, cells: Sequence[HostCell]) -> list[Cover]:
+        """Devices that the chosen host cells must have near them, by count.
+
+        For any of the requests together: the devices that could serve at
+        least one of them, where they are near enough, are as many as asked
+        for. Positions are those in ``cells``.
+        """
+        wanted: dict[tuple[object, ...], int] = collections.Counter()
+        reach: dict[tuple[object, ...], dict[int, int | None]] = {}
+        for request in self._requests:
+            near = self._reach(request, cells)
+            kind = tuple(sorted(near.items(), key=lambda item: item[0]))
+            wanted[kind] += request.count
+            reach[kind] = near
+        return [
+            Cover(
+                sum(wanted[kind] for kind in kinds),
+                self._supplies([reach[kind] for kind in kinds]),
+            )
+            for kinds in _combinations(list(wanted))
+        ]
+
+    def _supplies(
+        self, reaches: Sequence[Mapping[int, int | None]]
+    ) -> tuple[tuple[int, int], ...]:
+        supplies = []
+        for index, pool in enumerate(self._stats.pools):
+            masks = [near[index] for near in reaches if index in near]
+            if None in masks:
+                supplies.append((0, pool["count"]))
+            elif mask := functools.reduce(
+                lambda one, other: one | (other or 0), masks, 0
+            ):
+                supplies.append((mask, pool["count"]))
+        return tuple(supplies)
+
+    def _reach(
+        self,
+        request: objects.InstancePCIRequest,
+        cells: Sequence[HostCell],
+    ) -> dict[int, int | None]:
+        """Pools that may serve a request: index -> from which host cells.
+
+        The host cells are bits over positions in ``cells``; None: from any.
+        """
+        pools = self._stats.pools
+        uuids = self._stats._get_rp_uuids_for_request(self._mapping, request)
+        serving = self._stats._filter_pools(pools, request, None, uuids) or ()
+        policy = _policy(request)
+        reach: dict[int, int | None] = {}
+        for index, pool in enumerate(pools):
+            if not any(pool is each for each in serving):
+                continue
+            node = pool["numa_node"]
+            if policy == _POLICY.PREFERRED or (
+                policy == _POLICY.LEGACY and node is None
+            ):
+                reach[index] = None
+            else:
+                reach[index] = _near(node, policy, cells)
+        return reach
+
+
+def _near(node: int | None, policy: str, cells: Sequence[HostCell]) -> int:
+    """Positions of the host cells from which a device counts as near."""
+    sockets = {cell.socket for cell in cells if cell.id == node}
+    by_socket = (
+        policy == _POLICY.SOCKET
+        and sockets
+        and all(cell.socket is not None for cell in cells)
+    )
+    return sum(
+        1 << position
+        for position, cell in enumerate(cells)
+        if cell.id == node or (by_socket and cell.socket in sockets)
+    )
+
+
+def _combinations(
+    kinds: list[tuple[object, ...]],
+) -> list[tuple[tuple[object, ...], ...]]:
+    sizes = (
+        range(1, len(kinds) + 1)
+        if len(kinds) <= _MOST_COMBINED
+        else (1, len(kinds))
+    )
+    return [
+        chosen
+        for size in sizes
+        for chosen in itertools.combinations(kinds, size)
+    ]
+
+
+def _policy(request: objects.InstancePCIRequest) -> str:
+    asked = request.numa_policy if "numa_policy" in request else None
+    return asked or _POLICY.LEGACY
+
+
+def strictest_first(
+    requests: Sequence[objects.InstancePCIRequest],
+) -> list[objects.InstancePCIRequest]:
+    """The order in which Nova's greedy matching wastes the least.
+
+    Nova serves requests one after the other; one that merely prefers a near
+    device, served first, takes the only one that another requires.
+    """
+    return sorted(requests, key=lambda each: _STRICTNESS[_policy(each)])
+
+
+def serving_order(
+    pci_stats: stats.PciDeviceStats,
+    requests: Sequence[objects.InstancePCIRequest],
+    provider_mapping: ProviderMapping | None,
+    numa_cells: Sequence[objects.InstanceNUMACell] | None,
+) -> Sequence[objects.InstancePCIRequest]:
+    """The requests in the first order in which the devices suffice.
+
+    The order given, else the strictest first; that of the fit, so that what
+    was accepted can be handed out.
+    """
+    if len(requests) < 2 or not numa_cells:
+        return requests
+    asked = light(pci_stats)
+    for order in (requests, strictest_first(requests)):
+        if asked.support_requests(order, provider_mapping, numa_cells):
+            return order
+    return requests
+
+
+class Providers:
+    """Which allocation candidates of a host ask the same of its devices.
+
+    A candidate names, for each device asked for, a resource provider. Those
+    whose pools differ in nothing but address and provider are alike, so
+    candidates that name alike providers get one answer.
+    """
+
+    _NAMES = frozenset({"address", "rp_uuid", "devices", "parent_ifname"})
+
+    def __init__(
+        self,
+        pci_stats: Any,
+        pci_requests: Sequence[objects.InstancePCIRequest],
+    ) -> None:
+        self._ids = tuple(request.request_id for request in pci_requests)
+        pools = pci_stats.pools
+        # A request that names no provider takes from pools in their order,
+        # and then they are not alike.
+        named = all(
+            request.source != objects.InstancePCIRequest.NEUTRON_PORT
+            for request in pci_requests
+        )
+        self._likeness: dict[str, object] = {
+            pool["rp_uuid"]: self._like(pool) if named else pool["rp_uuid"]
+            for pool in pools
+            if "rp_uuid" in pool
+        }
+
+    def _like(self, pool: stats.Pool) -> object:
+        return tuple(
+            sorted(
+                (key, str(value))
+                for key, value in pool.items()
+                if key not in self._NAMES
+            )
+        )
+
+    def asks(self, mapping: ProviderMapping) -> tuple[object, ...]:
+        """What a candidate asks; equal for those that get one answer."""
+        key: list[object] = []
+        for request_id in self._ids:
+            named = [
+                uuids[0]
+                for group, uuids in mapping.items()
+                if group.startswith(request_id)
+            ]
+            counts = collections.Counter(named)
+            key.append(
+                sorted(
+                    (str(self._likeness.get(uuid)), count)
+                    for uuid, count in counts.items()
+                )
+            )
+        return tuple(map(tuple, key))

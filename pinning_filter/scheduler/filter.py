@@ -1,0 +1,239 @@
+"""``PinningFilter``: which hosts a pinned guest fits, in place of Nova's
+``NUMATopologyFilter``.
+
+Turns what the scheduler hands over (a ``RequestSpec``, ``HostState`` objects)
+into a question for :func:`pinning_filter.core.fit.fit`, and the answer into a
+verdict on the host and on its allocation candidates. The rules are not here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from nova import objects
+from nova.objects import fields
+from nova.scheduler import filters
+from nova.scheduler import utils as scheduler_utils
+from oslo_log import log as logging
+
+from pinning_filter import nova_fit, nova_objects, nova_pci
+from pinning_filter.core.errors import InvalidHost
+from pinning_filter.core.fit import Strategy, fit
+from pinning_filter.core.placement import Placement
+from pinning_filter.core.refusal import Code, Fact, Refusal
+from pinning_filter.core.request import Request
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(slots=True)
+class _Question:
+    """What one request asks of every host: read once, asked of each."""
+
+    request: Request | None  #: None: the guest asks for no NUMA topology
+    needs_threads: bool  #: dedicated and require: the host must have SMT
+    pci_requests: Sequence[objects.InstancePCIRequest]
+    network_metadata: objects.NetworkMetadata | None
+    strategy: Strategy
+    instance_uuid: str | None
+    #: Hosts of the same ratios share one object, which nobody changes.
+    limits: dict[tuple[float, float], objects.NUMATopologyLimits] = (
+        dataclasses.field(default_factory=dict)
+    )
+
+    @classmethod
+    def of(cls, spec_obj: objects.RequestSpec) -> _Question:
+        network_metadata = _given(spec_obj, "network_metadata")
+        topology = _given(spec_obj, "numa_topology")
+        pci_requests = _given(spec_obj, "pci_requests")
+        return cls(
+            nova_objects.request_from_nova(topology, network_metadata)
+            if topology
+            else None,
+            _needs_threads(spec_obj),
+            pci_requests.requests if pci_requests else (),
+            network_metadata,
+            nova_fit.strategy(),
+            _given(spec_obj, "instance_uuid"),
+        )
+
+    def limits_for(
+        self, cpu_ratio: float, ram_ratio: float
+    ) -> objects.NUMATopologyLimits:
+        """What the claim on the compute node will be held to."""
+        key = (cpu_ratio, ram_ratio)
+        if key not in self.limits:
+            limits = objects.NUMATopologyLimits(
+                cpu_allocation_ratio=cpu_ratio, ram_allocation_ratio=ram_ratio
+            )
+            if self.network_metadata:
+                limits.network_metadata = self.network_metadata
+            self.limits[key] = limits
+        return self.limits[key]
+
+
+class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
+    """Pass the hosts whose NUMA cells and cores can take the guest."""
+
+    # Nova's API refuses a rebuild that would change the NUMA topology.
+    RUN_ON_REBUILD = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        nova_fit.install()
+        #: Hosts that could not be read, with the cause that was logged.
+        self._unreadable: dict[str, str] = {}
+
+    def filter_all(
+        self, filter_obj_list: Iterable[Any], spec_obj: objects.RequestSpec
+    ) -> Iterator[Any]:
+        """Yield the hosts that pass; the request is read once for all."""
+        if scheduler_utils.request_is_rebuild(spec_obj):
+            yield from filter_obj_list
+            return
+        question = self._question(spec_obj)
+        if question is None:
+            return
+        for host_state in filter_obj_list:
+            if self._passes(host_state, question):
+                yield host_state
+
+    def host_passes(
+        self, host_state: Any, spec_obj: objects.RequestSpec
+    ) -> bool:
+        """Whether one host passes. Never raises."""
+        question = self._question(spec_obj)
+        return question is not None and self._passes(host_state, question)
+
+    def _question(self, spec_obj: objects.RequestSpec) -> _Question | None:
+        try:
+            return _Question.of(spec_obj)
+        except Exception:
+            LOG.exception(
+                "A request could not be read, and is refused on every host"
+            )
+            return None
+
+    def _passes(self, host_state: Any, question: _Question) -> bool:
+        try:
+            answer = self._answer(host_state, question)
+        except Exception as error:
+            host_state.allocation_candidates = []
+            self._warn(host_state, error)
+            return False
+        if answer is not None and LOG.isEnabledFor(logging.DEBUG):
+            _log(host_state, question, answer)
+        return not isinstance(answer, Refusal)
+
+    def _answer(
+        self, host_state: Any, question: _Question
+    ) -> Placement | Refusal | None:
+        """The placement on a host, or why not; None: nothing was asked."""
+        topology = host_state.numa_topology
+        if question.needs_threads and topology and not topology.has_threads:
+            return _refuse(host_state, Fact(Code.NO_SMT, 2, 1, "threads"))
+        if question.request is None:
+            return None
+        if not topology:
+            return _refuse(host_state, Fact(Code.NO_TOPOLOGY))
+        if problems := nova_objects.unaccountable(topology):
+            raise InvalidHost("host", problems)
+        limits = question.limits_for(
+            host_state.cpu_allocation_ratio, host_state.ram_allocation_ratio
+        )
+        host = nova_objects.host_from_nova(
+            topology, limits.cpu_allocation_ratio, limits.ram_allocation_ratio
+        )
+        answer = _fit_candidates(host_state, host, question)
+        if isinstance(answer, Placement):
+            host_state.limits["numa_topology"] = limits
+        return answer
+
+    def _warn(self, host_state: Any, error: Exception) -> None:
+        name = str(getattr(host_state, "host", "?"))
+        cause = f"{type(error).__name__}: {error}"
+        if self._unreadable.get(name) == cause:
+            return
+        self._unreadable[name] = cause
+        LOG.warning(
+            "Host %(host)s is refused for guests with a NUMA topology: it "
+            "cannot be read. %(cause)s",
+            {"host": name, "cause": cause},
+            exc_info=not isinstance(error, InvalidHost),
+        )
+
+
+def _given(spec_obj: objects.RequestSpec, field: str) -> Any:
+    return getattr(spec_obj, field) if field in spec_obj else None
+
+
+def _needs_threads(spec_obj: objects.RequestSpec) -> bool:
+    """Nova's own reading of flavor and image, conflicts and all."""
+    extra_specs = spec_obj.flavor.extra_specs
+    image = spec_obj.image.properties
+    dedicated = fields.CPUAllocationPolicy.DEDICATED
+    require = fields.CPUThreadAllocationPolicy.REQUIRE
+    return require in (
+        extra_specs.get("hw:cpu_thread_policy"),
+        image.get("hw_cpu_thread_policy"),
+    ) and dedicated in (
+        extra_specs.get("hw:cpu_policy"),
+        image.get("hw_cpu_policy"),
+    )
+
+
+def _refuse(host_state: Any, fact: Fact) -> Refusal:
+    return Refusal((fact,))
+
+
+def _fit_candidates(
+    host_state: Any, host: Any, question: _Question
+) -> Placement | Refusal:
+    """Fit each allocation candidate, and leave those that do.
+
+    Candidates differ, for the fit, only in the devices that they name; one
+    answer serves all that name alike ones.
+    """
+    candidates = host_state.allocation_candidates
+    mappings = [candidate["mappings"] for candidate in candidates]
+    pci_stats = host_state.pci_stats
+    pci_requests = question.pci_requests
+    asks: list[object]
+    if pci_requests and pci_stats:
+        providers = nova_pci.Providers(pci_stats, pci_requests)
+        asks = [providers.asks(mapping) for mapping in mappings]
+    else:
+        asks = [None] * len(mappings)
+    answers: dict[object, Placement | Refusal] = {}
+    for ask, mapping in zip(asks, mappings, strict=True):
+        if ask not in answers:
+            answers[ask] = fit(
+                host,
+                question.request,
+                nova_fit.devices(pci_stats, pci_requests, mapping),
+                question.strategy,
+            )
+    host_state.allocation_candidates = [
+        candidate
+        for candidate, ask in zip(candidates, asks, strict=True)
+        if answers[ask]
+    ]
+    # A placement is true, a refusal is not: the first of the one, else any.
+    return max(answers.values(), key=bool, default=Refusal(()))
+
+
+def _log(
+    host_state: Any, question: _Question, answer: Placement | Refusal
+) -> None:
+    if isinstance(answer, Refusal):
+        LOG.debug(
+            "%(host)s, %(node)s does not fit: %(reason)s",
+            {
+                "host": host_state.host,
+                "node": host_state.nodename,
+                "reason": answer.text,
+            },
+            instance_uuid=question.instance_uuid,
+        )
