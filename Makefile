@@ -1,0 +1,63 @@
+# `make help` lists what there is. Everything runs in an environment of its
+# own, made on first use.
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= auto
+bin := $(VENV)/bin
+ready := $(VENV)/.ready
+docs_ready := $(VENV)/.docs-ready
+# Nova of this day still imports eventlet, which warns whoever imports it.
+export PYTHONWARNINGS ?= ignore::DeprecationWarning
+
+.DEFAULT_GOAL := help
+.PHONY: help venv schemas demo test unit lint types docs bench nova-suite \
+	genconfig clean
+
+help:  ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
+
+venv: $(ready)  ## the environment, in .venv
+
+$(ready): setup.cfg requirements.txt constraints.txt tools/make-venv
+	@tools/make-venv $(VENV) $(PYTHON) demo,test
+	@touch $@
+
+$(docs_ready): $(ready) doc/requirements.txt
+	@$(bin)/pip install --quiet -c constraints.txt -r doc/requirements.txt
+	@touch $@
+
+schemas:
+	@tools/get-schemas $(CURDIR)/$(VENV)/share/libvirt/schemas
+
+demo: $(ready)  ## the main job, in one process: pinned servers through a real Nova
+	@$(bin)/python -m pinning_filter.demo
+
+test: lint types schemas  ## lint, types and all tests
+	$(bin)/python -m pytest -n $(JOBS) tests
+
+unit: $(ready)  ## the quick tests
+	$(bin)/python -m pytest tests/unit
+
+lint: $(ready)  ## style and simple defects (ruff)
+	$(bin)/ruff check .
+
+types: $(ready)  ## mypy, strict
+	$(bin)/mypy
+
+docs: $(docs_ready)  ## the documentation, in doc/build/html
+	$(bin)/sphinx-build -W --keep-going -q -b html doc/source doc/build/html
+
+bench: $(ready)  ## the filter's speed beside stock Nova's
+	$(bin)/python benchmarks/filter.py
+
+nova-suite: $(ready)  ## Nova's own functional tests, on our engine
+	$(bin)/python -m tests.nova_suite
+
+genconfig: $(ready)  ## write etc/pinning_filter.conf.sample anew
+	$(bin)/oslo-config-generator --config-file etc/config-generator.conf
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .tox build dist doc/build *.egg-info .mypy_cache \
+		.pytest_cache .ruff_cache .hypothesis .coverage*
