@@ -1,0 +1,78 @@
+"""``fit`` against the brute-force oracle."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import Phase, event, find, given, settings
+from hypothesis import strategies as st
+
+from pinning_filter.core.fit import Strategy, fit
+from pinning_filter.core.host import Host
+from pinning_filter.core.placement import Placement
+from pinning_filter.core.request import Request
+from tests.property import oracle, worlds
+
+strategies = st.builds(Strategy, pack=st.booleans())
+
+
+def claims(placement: Placement) -> list[oracle.Claim]:
+    return [
+        oracle.Claim(
+            cell.host_cell.id, cell.pinning, cell.reserved, cell.page_size_kib
+        )
+        for cell in placement.cells
+    ]
+
+
+@given(worlds.questions(), strategies)
+def test_a_placement_keeps_every_rule_and_a_refusal_means_there_is_none(
+    question: tuple[Host, Request], strategy: Strategy
+) -> None:
+    host, request = question
+    answer = fit(host, request, None, strategy)
+    possible = oracle.possible(host, request)
+    if isinstance(answer, Placement):
+        event("placed")
+        assert oracle.objections(host, request, claims(answer)) == []
+        assert possible
+    else:
+        event("refused")
+        assert not possible
+        assert answer.facts
+        assert all(fact.text for fact in answer.facts)
+
+
+@given(worlds.questions())
+def test_the_same_question_has_the_same_answer(
+    question: tuple[Host, Request],
+) -> None:
+    host, request = question
+    assert fit(host, request) == fit(host, request)
+
+
+@given(worlds.questions())
+def test_more_free_pcpus_never_turn_yes_into_no(
+    question: tuple[Host, Request],
+) -> None:
+    host, request = question
+    emptied = dataclasses.replace(
+        host,
+        cells=tuple(
+            dataclasses.replace(cell, pinned=frozenset())
+            for cell in host.cells
+        ),
+    )
+    if fit(host, request):
+        assert fit(emptied, request)
+
+
+@pytest.mark.parametrize("wanted", [True, False], ids=["yes", "no"])
+def test_the_worlds_hold_both_answers(wanted: bool) -> None:
+    host, request = find(
+        worlds.questions(),
+        lambda pair: len(pair[1].cells) > 1 and bool(fit(*pair)) is wanted,
+        settings=settings(phases=[Phase.generate]),
+    )
+    assert bool(fit(host, request)) is wanted
