@@ -4,18 +4,22 @@ First in the flow ``request -> fit -> placement -> domain XML``. Knows
 nothing of guests, of Nova or of libvirt. Values only: nothing here changes
 after it is made, and the sets handed in are held, not copied, so whoever
 made them must leave them alone.
+
+Hosts are named tuples where requests are dataclasses: a scheduler makes two
+and more cells for every host of a cloud on every request, and a frozen
+dataclass of this many fields takes six times as long to make.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from pinning_filter.core.errors import InvalidHost
 
 _NONE: frozenset[int] = frozenset()
+_NOWHERE: Mapping[int, int] = {}
 
 
 class Pages(NamedTuple):
@@ -37,8 +41,28 @@ class Pages(NamedTuple):
         return self.total * self.size_kib
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class HostCell:
+class _HostCellFields(NamedTuple):
+    id: int  #: the number by which libvirt knows the cell
+    dedicated: AbstractSet[int]  #: pCPUs open to pinning (Nova: pcpuset)
+    pinned: AbstractSet[int]  #: pCPUs taken by pinned guests
+    #: The cores: each the set of its thread siblings, shared ones included.
+    siblings: Sequence[AbstractSet[int]]
+    shared: AbstractSet[int]  #: pCPUs for floating vCPUs (Nova: cpuset)
+    shared_used: int  #: floating vCPUs placed here
+    memory_kib: int  #: all memory of the cell
+    memory_used_kib: int  #: memory that guests were promised
+    pages: Sequence[Pages]  #: by page size; empty: sizes are unknown
+    socket: int | None  #: the processor package; None: unknown
+    physnets: AbstractSet[str]  #: physical networks with a NIC here
+    tunneled: bool  #: whether tunnels end at a NIC here
+    #: pCPUs that share a last-level cache, each such set; empty: unknown.
+    caches: Sequence[AbstractSet[int]]
+    #: Host cell -> how far its memory is, 10 being local; empty: unknown.
+    distances: Mapping[int, int]
+    free: AbstractSet[int]  #: pCPUs that a guest may be pinned to now
+
+
+class HostCell(_HostCellFields):
     """One NUMA cell of a host.
 
     A cell of two cores with two threads each, one thread in use:
@@ -48,43 +72,60 @@ class HostCell:
     >>> sorted(cell.free)
     [0, 2, 3]
 
-    :raises InvalidHost: for a negative quantity or a page size below 1 KiB.
-        Whether sibling sets overlap is asked by :meth:`Host.check`: too dear
-        for every host of a cloud on every request.
+    :raises InvalidHost: for a negative id or quantity. Whether sets overlap
+        that must not is asked by :meth:`Host.check`.
     """
 
-    id: int  #: the number by which libvirt knows the cell
-    dedicated: AbstractSet[int]  #: pCPUs open to pinning (Nova: pcpuset)
-    pinned: AbstractSet[int] = _NONE  #: pCPUs taken by pinned guests
-    #: The cores: each the set of its thread siblings, shared ones included.
-    siblings: Sequence[AbstractSet[int]] = ()
-    shared: AbstractSet[int] = _NONE  #: pCPUs for floating vCPUs (cpuset)
-    shared_used: int = 0  #: floating vCPUs placed here
-    memory_kib: int = 0  #: all memory of the cell
-    memory_used_kib: int = 0  #: memory that guests were promised
-    pages: Sequence[Pages] = ()  #: by page size; empty: sizes are unknown
-    socket: int | None = None  #: the processor package; None: unknown
-    physnets: AbstractSet[str] = frozenset()  #: networks with a NIC here
-    tunneled: bool = False  #: whether tunnels end at a NIC here
-    #: pCPUs that a guest may be pinned to now.
-    free: AbstractSet[int] = dataclasses.field(init=False, compare=False)
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if (
-            self.id < 0
-            or self.shared_used < 0
-            or self.memory_kib < 0
-            or self.memory_used_kib < 0
-        ):
-            raise InvalidHost(f"host cell {self.id}", self._negatives())
-        object.__setattr__(self, "free", self.dedicated - self.pinned)
-
-    def _negatives(self) -> list[str]:
-        return [
-            f"{name} is {getattr(self, name)}, which is below 0"
-            for name in ("id", "shared_used", "memory_kib", "memory_used_kib")
-            if getattr(self, name) < 0
+    def __new__(
+        cls,
+        id: int,
+        dedicated: AbstractSet[int],
+        pinned: AbstractSet[int] = _NONE,
+        siblings: Sequence[AbstractSet[int]] = (),
+        shared: AbstractSet[int] = _NONE,
+        shared_used: int = 0,
+        memory_kib: int = 0,
+        memory_used_kib: int = 0,
+        pages: Sequence[Pages] = (),
+        socket: int | None = None,
+        physnets: AbstractSet[str] = frozenset(),
+        tunneled: bool = False,
+        caches: Sequence[AbstractSet[int]] = (),
+        distances: Mapping[int, int] = _NOWHERE,
+    ) -> HostCell:
+        problems = [
+            f"{name} is {number}, which is below 0"
+            for name, number in (
+                ("id", id),
+                ("shared_used", shared_used),
+                ("memory_kib", memory_kib),
+                ("memory_used_kib", memory_used_kib),
+            )
+            if number < 0
         ]
+        if problems:
+            raise InvalidHost(f"host cell {id}", problems)
+        return cls._make(
+            (
+                id,
+                dedicated,
+                pinned,
+                siblings,
+                shared,
+                shared_used,
+                memory_kib,
+                memory_used_kib,
+                pages,
+                socket,
+                physnets,
+                tunneled,
+                caches,
+                distances,
+                dedicated - pinned,
+            )
+        )
 
     @property
     def memory_free_kib(self) -> int:
@@ -97,22 +138,12 @@ class HostCell:
         return max(map(len, self.siblings), default=1) or 1
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Host:
-    """The NUMA cells of a host, and how far shared parts are overcommitted.
+class Host(NamedTuple):
+    """The NUMA cells of a host, and how far shared parts are overcommitted."""
 
-    :raises InvalidHost: for two cells of one id.
-    """
-
-    cells: tuple[HostCell, ...]
+    cells: Sequence[HostCell]  #: each with an id of its own
     cpu_ratio: float | None = None  #: floating vCPUs a shared pCPU; None: any
     ram_ratio: float | None = None  #: promised memory a byte; None: any
-
-    def __post_init__(self) -> None:
-        if len(self.cells) > 1:
-            ids = [cell.id for cell in self.cells]
-            if len(set(ids)) < len(ids):
-                raise InvalidHost("host", [f"its cell ids repeat: {ids}"])
 
     @property
     def has_threads(self) -> bool:
@@ -130,6 +161,9 @@ class Host:
         :raises InvalidHost: with every problem.
         """
         problems: list[str] = []
+        ids = [cell.id for cell in self.cells]
+        if len(set(ids)) < len(ids):
+            problems.append(f"its cell ids repeat: {ids}")
         owner: dict[int, int] = {}
         for cell in self.cells:
             problems += _cell_problems(cell)
