@@ -59,7 +59,7 @@ def _distances(placement: Placement) -> list[list[int]]:
     """Distance of each guest cell to each; empty if any is unknown or odd."""
     hosts = [cell.host_cell for cell in placement.cells]
     known = [
-        [(one.distances or {}).get(other.id, 0) for other in hosts]
+        [one.distances.get(other.id, 0) for other in hosts]
         for one in hosts
     ]
     usable = len(hosts) > 1 and all(
