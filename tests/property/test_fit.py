@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import Phase, event, find, given, settings
 from hypothesis import strategies as st
 
 from pinning_filter.core.fit import Strategy, fit
-from pinning_filter.core.host import Host
+from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import Request
 from tests.property import oracle, worlds
@@ -57,13 +55,12 @@ def test_more_free_pcpus_never_turn_yes_into_no(
     question: tuple[Host, Request],
 ) -> None:
     host, request = question
-    emptied = dataclasses.replace(
-        host,
-        cells=tuple(
-            dataclasses.replace(cell, pinned=frozenset())
-            for cell in host.cells
-        ),
-    )
+    cells = []
+    for cell in host.cells:
+        fields = cell._asdict()
+        del fields["free"]
+        cells.append(HostCell(**fields | {"pinned": frozenset()}))
+    emptied = Host(tuple(cells), host.cpu_ratio, host.ram_ratio)
     if fit(host, request):
         assert fit(emptied, request)
 
