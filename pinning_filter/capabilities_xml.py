@@ -82,7 +82,7 @@ def _parse(text: str | bytes) -> etree._Element:
         raise InvalidHost(
             _WHAT,
             [
-                f"it is a <{root.tag}> document, wanted is <capabilities> "
+                f"it is a <{root.tag!s:.40}> document, wanted is <capabilities> "
                 "as virsh capabilities prints it"
             ],
         )
