@@ -13,6 +13,7 @@ fields of host cells are read from where the objects keep them
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nova import objects
@@ -32,6 +33,9 @@ from pinning_filter.core.request import (
 #: it got for the one before, in which they are no longer "large" or "any".
 _ASKED = "_pinning_filter_asked_page_sizes"
 
+_NONE: frozenset[str] = frozenset()
+_NOWHERE: Mapping[int, int] = {}
+
 _FIELDS = (
     "id",
     "pcpuset",
@@ -43,68 +47,122 @@ _FIELDS = (
     "memory_usage",
     "mempages",
 )
-_read_cell = operator.attrgetter(*(f"_obj_{name}" for name in _FIELDS))
+#: What Nova needs besides, to count a guest on the host after the choice.
+_COUNTED = (*_FIELDS, "socket")
 _PAGE_FIELDS = ("size_kb", "total", "used", "reserved")
-_read_pages = operator.attrgetter(*(f"_obj_{name}" for name in _PAGE_FIELDS))
+
+
+def _reader(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    return operator.attrgetter(*(f"_obj_{name}" for name in fields))
+
+
+_read_cell = _reader(_FIELDS)
+_read_counted_cell = _reader(_COUNTED)
+_read_pages = _reader(_PAGE_FIELDS)
 
 
 def host_from_nova(
     topology: objects.NUMATopology,
     cpu_ratio: float | None = None,
     ram_ratio: float | None = None,
+    *,
+    networks: bool = True,
+    countable: bool = False,
 ) -> Host:
     """Read a host's NUMA topology.
 
     :param cpu_ratio: the host's ``cpu_allocation_ratio``; None: no limit.
     :param ram_ratio: the host's ``ram_allocation_ratio``; None: no limit.
+    :param networks: whether to read what networks the cells are near to.
+    :param countable: whether to insist on what the fit does not need, but
+        Nova's own accounting (``numa_usage_from_instance_numa``), which
+        follows every choice of a host and raises without it: a socket and
+        memory pages in every cell.
     :raises InvalidHost: naming every field that is missing or makes no sense.
     """
+    read = _counted_host_cell if countable else _host_cell
     try:
-        cells = tuple(map(_host_cell, topology.cells))
+        cells = list(map(read, topology.cells))
+        if networks:
+            cells = list(map(_with_networks, cells, topology.cells))
     except (AttributeError, TypeError, NotImplementedError) as error:
-        raise InvalidHost("host", _complaints(topology, error)) from error
+        problems = _complaints(topology, countable) or [str(error)]
+        raise InvalidHost("host", problems) from error
+    if len(cells) > 1 and len({cell.id for cell in cells}) < len(cells):
+        raise InvalidHost("host", ["several NUMA cells have the same id"])
     return Host(cells, cpu_ratio, ram_ratio)
 
 
 def _host_cell(cell: objects.NUMACell) -> HostCell:
-    (
-        number,
-        dedicated,
-        pinned,
-        siblings,
-        shared,
-        shared_used,
-        memory_mib,
-        memory_used_mib,
-        mempages,
-    ) = _read_cell(cell)
-    kept = vars(cell)
-    network = kept.get("_obj_network_metadata")
-    return HostCell(
-        number,
-        dedicated,
-        pinned,
-        siblings,
-        shared,
-        shared_used,
-        memory_mib << 10,
-        memory_used_mib << 10,
-        tuple(map(_pages, mempages)),
-        kept.get("_obj_socket"),
-        network.physnets if network else frozenset(),
-        network.tunneled if network else False,
+    socket = vars(cell).get("_obj_socket")
+    return _made(*_read_cell(cell), socket)
+
+
+def _counted_host_cell(cell: objects.NUMACell) -> HostCell:
+    made = _made(*_read_counted_cell(cell))
+    if not made.pages:
+        raise TypeError("no memory pages")
+    return made
+
+
+def _made(
+    number: int,
+    dedicated: set[int],
+    pinned: set[int],
+    siblings: list[set[int]],
+    shared: set[int],
+    shared_used: int,
+    memory_mib: int,
+    memory_used_mib: int,
+    mempages: list[objects.NUMAPagesTopology],
+    socket: int | None,
+) -> HostCell:
+    fields = (dedicated, pinned, siblings, shared, shared_used, mempages)
+    if None in fields:
+        raise TypeError("a field is None")
+    # Past the constructor, which takes longer than all the rest of this.
+    return tuple.__new__(
+        HostCell,
+        (
+            number,
+            dedicated,
+            pinned,
+            siblings,
+            shared,
+            shared_used,
+            memory_mib << 10,
+            memory_used_mib << 10,
+            _pages(mempages),
+            socket,
+            _NONE,
+            False,
+            (),
+            _NOWHERE,
+            dedicated - pinned,
+        ),
     )
 
 
-def _pages(pages: objects.NUMAPagesTopology) -> Pages:
+def _with_networks(read: HostCell, cell: objects.NUMACell) -> HostCell:
+    if "network_metadata" not in cell:
+        return read
+    near = cell.network_metadata
+    return read._replace(physnets=near.physnets, tunneled=near.tunneled)
+
+
+def _pages(mempages: list[objects.NUMAPagesTopology]) -> list[Pages]:
     try:
-        return Pages._make(_read_pages(pages))
+        return [
+            tuple.__new__(Pages, _read_pages(pages)) for pages in mempages
+        ]
     except AttributeError:
         # Before Liberty pages had no "reserved".
-        return Pages(pages.size_kb, pages.total, pages.used)
+        return [
+            Pages(pages.size_kb, pages.total, pages.used) for pages in mempages
+        ]
 
 
-def _complaints(topology: Any, error: Exception) -> list[str]:
+def _complaints(topology: Any, countable: bool) -> list[str]:
     """What is wrong with a topology that could not be read."""
     cells = getattr(topology, "cells", None)
     if not isinstance(cells, list | tuple):
@@ -112,29 +170,17 @@ def _complaints(topology: Any, error: Exception) -> list[str]:
     problems = []
     for index, cell in enumerate(cells):
         kept = getattr(cell, "__dict__", {})
+        where = f"NUMA cell {kept.get('_obj_id', index)}: its"
         problems += [
-            f"NUMA cell {kept.get('_obj_id', index)}: its {name} is "
+            f"{where} {name} is "
             + ("None" if f"_obj_{name}" in kept else "missing")
             for name in _FIELDS
             if kept.get(f"_obj_{name}") is None
         ]
-    return problems or [f"its NUMA cells cannot be read: {error}"]
-
-
-def unaccountable(topology: objects.NUMATopology) -> list[str]:
-    """What keeps Nova from counting a new guest on this host, if anything.
-
-    Nova's own accounting (``numa_usage_from_instance_numa``), which follows
-    every choice of a host, raises on a cell that does not have these, and
-    with that fails every server of the request.
-    """
-    problems = []
-    for cell in topology.cells:
-        kept = vars(cell)
-        if "_obj_socket" not in kept:
-            problems.append(f"NUMA cell {cell.id}: its socket is missing")
-        if not kept["_obj_mempages"]:
-            problems.append(f"NUMA cell {cell.id}: it has no memory pages")
+        if countable and "_obj_socket" not in kept:
+            problems.append(f"{where} socket is missing")
+        if countable and kept.get("_obj_mempages") == []:
+            problems.append(f"{where} memory pages are missing")
     return problems
 
 
@@ -161,7 +207,13 @@ def request_from_nova(
             tunneled = network_metadata.tunneled
     return Request(
         tuple(
-            GuestCell(cell.pcpuset, cell.cpuset, cell.memory << 10, page_size)
+            GuestCell(
+                # Plain sets: Nova's check every element of every union.
+                frozenset(cell.pcpuset),
+                frozenset(cell.cpuset),
+                cell.memory << 10,
+                page_size,
+            )
             for cell, page_size in zip(
                 topology.cells, _asked_page_sizes(topology), strict=True
             )

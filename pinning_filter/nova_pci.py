@@ -55,7 +55,8 @@ class LightStats(stats.PciDeviceStats):
         self.dev_filter = None
 
     def __deepcopy__(self, memo: object) -> LightStats:
-        return LightStats(self.numa_topology, [dict(pool) for pool in self.pools])
+        pools = [dict(pool) for pool in self.pools]
+        return LightStats(self.numa_topology, pools)
 
 
 def light(pci_stats: Any) -> Any:

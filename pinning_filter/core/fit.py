@@ -422,6 +422,8 @@ def _network_covers(
     A network that no host cell is near to asks nothing: its affinity is
     unknown. Source: Nova's NUMA-aware vSwitches.
     """
+    if not request.physnets and not request.tunneled:
+        return []
     wanted = [
         (Fact(Code.PHYSNET, 1, 0, "host cells", detail=physnet),
          [physnet in cell.physnets for cell in ordered])

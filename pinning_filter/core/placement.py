@@ -6,16 +6,15 @@ on the compute node, the domain XML, the pictures.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.request import GuestCell, Request
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CellPlacement:
+class CellPlacement(NamedTuple):
     """One guest cell on one host cell."""
 
     guest_cell: GuestCell
@@ -35,8 +34,7 @@ class CellPlacement:
         return frozenset(self.pinning.values()) | self.reserved
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """Every guest cell on a host cell of its own.
 
     Invariants: ``cells[i]`` places ``request.cells[i]``; no host cell and

@@ -33,6 +33,7 @@ class Code(str, enum.Enum):
     PHYSNET = "physnet"  #: no fitting host cell is near the network's NIC
     TUNNEL = "tunnel"  #: no fitting host cell is near the tunnels' NIC
     DEVICES = "devices"  #: no fitting host cell is near enough PCI devices
+    CANDIDATES = "candidates"  #: no allocation candidate is left
     NO_TOPOLOGY = "no_topology"  #: the host reports no NUMA topology
     UNREADABLE = "unreadable"  #: what the host reports makes no sense
 
@@ -106,6 +107,7 @@ _CLAUSES = {
     Code.TUNNEL: "no host cell near the tunnel endpoint is free for the guest",
     Code.DEVICES: "needs {needed} PCI devices near the guest's NUMA cells, "
     "has {free}",
+    Code.CANDIDATES: "no allocation candidate of the Placement API is left",
     Code.NO_TOPOLOGY: "the host reports no NUMA topology",
     Code.UNREADABLE: "the host reports something unreadable: {detail}",
 }

@@ -10,7 +10,6 @@ vCPU gets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -18,6 +17,8 @@ from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.refusal import Code, Fact
 from pinning_filter.core.request import ThreadPolicy
+
+_NOTHING: frozenset[int] = frozenset()
 
 
 class Taken(NamedTuple):
@@ -45,18 +46,13 @@ def take(
     :raises InvalidHost: if the cell's sibling sets overlap where it matters.
     """
     if not count and not reserve:
-        return Taken([], frozenset())
+        return Taken([], _NOTHING)
     if policy is ThreadPolicy.ISOLATE:
-        found = _isolated(cell, count, reserve)
+        taken = _isolated(cell, count, reserve)
     elif policy is ThreadPolicy.REQUIRE and count:
-        found = _required(cell, count)
+        taken = _reserving(cell, _required(cell, count), reserve)
     else:
-        found = _preferred(cell, count)
-    if isinstance(found, Fact):
-        return found
-    taken = found if isinstance(found, Taken) else _reserving(
-        cell, found, reserve
-    )
+        taken = _reserving(cell, _preferred(cell, count), reserve)
     if isinstance(taken, Taken) and len(set(taken.pcpus)) < count:
         raise InvalidHost(
             f"host cell {cell.id}", ["its sibling sets share pCPUs"]
@@ -111,10 +107,10 @@ def _first_whole_cores(cell: HostCell, count: int) -> list[int] | None:
     Most hosts have wholly free cores near the front of the list, and stopping
     there is what makes a large host as fast as a small one.
     """
-    free = cell.free
-    threads = cell.threads
+    free, cores = cell.free, cell.siblings
+    threads = max(map(len, cores), default=0)
     pcpus: list[int] = []
-    for core in cell.siblings:
+    for core in cores:
         if len(core) == threads and core <= free:
             pcpus += core & free
             if len(pcpus) >= count:
@@ -170,24 +166,22 @@ def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
     chosen = sorted(whole, key=len, reverse=True)[:count]
     pcpus = [next(iter(core)) for core in chosen]
     if not reserve:
-        return Taken(pcpus, frozenset())
+        return Taken(pcpus, _NOTHING)
     left = next(core for core in whole if core not in chosen)
     return Taken(pcpus, frozenset({next(iter(left))}))
 
 
 def _reserving(
-    cell: HostCell, pcpus: list[int], reserve: int
+    cell: HostCell, pcpus: list[int] | Fact, reserve: int
 ) -> Taken | Fact:
     """The first free pCPU that is left goes to the emulator threads."""
+    if isinstance(pcpus, Fact):
+        return pcpus
     if not reserve:
-        return Taken(pcpus, frozenset())
-    for pcpu in _free_pcpus(cell):
-        if pcpu not in pcpus:
-            return Taken(pcpus, frozenset({pcpu}))
+        return Taken(pcpus, _NOTHING)
+    for threads in _free_cores(cell):
+        for pcpu in threads:
+            if pcpu not in pcpus:
+                return Taken(pcpus, frozenset({pcpu}))
     needed = len(pcpus) + reserve
     return Fact(Code.PCPUS, needed, len(pcpus), "pCPUs", cell.id)
-
-
-def _free_pcpus(cell: HostCell) -> Iterator[int]:
-    for threads in _free_cores(cell):
-        yield from threads

@@ -133,18 +133,20 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         """The placement on a host, or why not; None: nothing was asked."""
         topology = host_state.numa_topology
         if question.needs_threads and topology and not topology.has_threads:
-            return _refuse(host_state, Fact(Code.NO_SMT, 2, 1, "threads"))
+            return Refusal((Fact(Code.NO_SMT, 2, 1, "threads a core"),))
         if question.request is None:
             return None
-        if not topology:
-            return _refuse(host_state, Fact(Code.NO_TOPOLOGY))
-        if problems := nova_objects.unaccountable(topology):
-            raise InvalidHost("host", problems)
+        if topology is None:
+            return Refusal((Fact(Code.NO_TOPOLOGY),))
         limits = question.limits_for(
             host_state.cpu_allocation_ratio, host_state.ram_allocation_ratio
         )
         host = nova_objects.host_from_nova(
-            topology, limits.cpu_allocation_ratio, limits.ram_allocation_ratio
+            topology,
+            host_state.cpu_allocation_ratio,
+            host_state.ram_allocation_ratio,
+            networks=question.network_metadata is not None,
+            countable=True,
         )
         answer = _fit_candidates(host_state, host, question)
         if isinstance(answer, Placement):
@@ -166,6 +168,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
 
 
 def _given(spec_obj: objects.RequestSpec, field: str) -> Any:
+    """A field of the request, None where it was not set."""
     return getattr(spec_obj, field) if field in spec_obj else None
 
 
@@ -184,10 +187,6 @@ def _needs_threads(spec_obj: objects.RequestSpec) -> bool:
     )
 
 
-def _refuse(host_state: Any, fact: Fact) -> Refusal:
-    return Refusal((fact,))
-
-
 def _fit_candidates(
     host_state: Any, host: Any, question: _Question
 ) -> Placement | Refusal:
@@ -197,15 +196,18 @@ def _fit_candidates(
     answer serves all that name alike ones.
     """
     candidates = host_state.allocation_candidates
+    if not candidates:
+        return Refusal((Fact(Code.CANDIDATES),))
     mappings = [candidate["mappings"] for candidate in candidates]
     pci_stats = host_state.pci_stats
     pci_requests = question.pci_requests
-    asks: list[object]
-    if pci_requests and pci_stats:
-        providers = nova_pci.Providers(pci_stats, pci_requests)
-        asks = [providers.asks(mapping) for mapping in mappings]
-    else:
-        asks = [None] * len(mappings)
+    if not (pci_requests and pci_stats):
+        devices = nova_fit.devices(pci_stats, pci_requests, None)
+        answer = fit(host, question.request, devices, question.strategy)
+        host_state.allocation_candidates = candidates if answer else []
+        return answer
+    providers = nova_pci.Providers(pci_stats, pci_requests)
+    asks = [providers.asks(mapping) for mapping in mappings]
     answers: dict[object, Placement | Refusal] = {}
     for ask, mapping in zip(asks, mappings, strict=True):
         if ask not in answers:
