@@ -61,3 +61,5 @@ genconfig: $(ready)  ## write etc/pinning_filter.conf.sample anew
 clean:  ## remove what make made
 	rm -rf $(VENV) .tox build dist doc/build *.egg-info .mypy_cache \
 		.pytest_cache .ruff_cache .hypothesis .coverage*
+
+include lab/lab.mk

@@ -1,0 +1,187 @@
+"""The lab's commands: ``python3 -m lab up`` and so on. See ``make lab``."""
+
+import argparse
+import fcntl
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab import config, host, install, layout, process, services, steps
+
+USAGE = f"""
+The lab runs. To use it:
+
+    source lab/openrc
+    openstack server create --image blank --flavor pinned --nic none \\
+        --wait my-server
+    virsh list; virsh dumpxml instance-00000001
+
+Its state is below {layout.RUN}, its logs in {layout.LOGS}.
+make lab-test walks through it, make lab-stop ends it, make lab-clean
+removes it.
+"""
+
+
+def up() -> None:
+    """Install and start all of it; a no-op where it runs already."""
+    begin = time.monotonic()
+    steps.say("The lab: a real OpenStack below " + str(layout.RUN))
+    changed = install.install()
+    config.render()
+    if changed:
+        for daemon in (services.nova_compute(),
+                       services.nova_service("nova-scheduler")):
+            daemon.stop()
+    services.prepare_data()
+    check_ports()
+    started = [daemon.start() for daemon in services.data_services()]
+    services.prepare_cloud()
+    started.append(services.keystone().start())
+    cloud("identities")
+    started += [daemon.start() for daemon in services.cloud_services()]
+    cloud("resources")
+    if any(started):
+        discover(layout.HOST)
+    steps.say(f"Done in {time.monotonic() - begin:.0f} s.{USAGE}")
+
+
+def check_ports() -> None:
+    """No port of the lab may belong to somebody else."""
+    if any(daemon.pid() for daemon in services.all_daemons()):
+        return
+    taken = [
+        f"{port} ({name})" for name, port in layout.PORTS.items()
+        if services.accepts(port)()
+    ]
+    if taken:
+        raise layout.LabError(
+            f"somebody else listens at the lab's ports: {', '.join(taken)}")
+
+
+def cloud(action: str) -> None:
+    """Run one action of :mod:`lab.cloud` unless it was done."""
+    key = steps.digest(layout.HERE / "cloud.py")
+    steps.once(f"cloud {action}", key, lambda: in_cloud(action))
+
+
+def in_cloud(action: str, *arguments: str) -> None:
+    """Run one action of :mod:`lab.cloud` in the lab's environment."""
+    steps.run(
+        f"cloud {action}",
+        [layout.BIN / "python", "-m", "lab.cloud", action, *arguments],
+        env={"PYTHONPATH": str(layout.ROOT)},
+    )
+
+
+def discover(name: str) -> None:
+    """Wait until Nova schedules to the compute host."""
+    steps.timed(f"discover {name}", lambda: in_cloud("discovered", name))
+
+
+def stop() -> None:
+    """End every process that the lab started, and no other."""
+    for daemon in reversed(known_daemons()):
+        daemon.stop()
+    strays = process.end_strays()
+    if strays:
+        steps.say(f"  and {strays} that they left behind")
+    services.remove_mount_points()
+    steps.say("The lab is stopped.")
+
+
+def known_daemons() -> list[process.Daemon]:
+    """The services, those that only some tests start included."""
+    return [*services.all_daemons(), services.second_scheduler()]
+
+
+def clean() -> None:
+    """Stop it and remove all that it wrote."""
+    stop()
+    shutil.rmtree(layout.RUN, ignore_errors=True)
+    steps.say("The lab is removed; the Debian packages stay.")
+
+
+def status() -> None:
+    """Say of each service whether it runs."""
+    for daemon in known_daemons():
+        pid = daemon.pid()
+        steps.say(f"  {daemon.name:<20} {pid or '-':>8}  {daemon.log}")
+
+
+def show_host(view: host.Host) -> None:
+    """Show the compute host another way; it must have no servers."""
+    if services.domains():
+        raise layout.LabError("delete the servers first: the host's pCPUs "
+                              "cannot change under them")
+    compute, libvirtd = services.nova_compute(), services.libvirtd()
+    compute.stop()
+    libvirtd.stop()
+    view.save()
+    config.render()
+    libvirtd.start()
+    services.nova_compute().start()
+    discover(layout.HOST)
+
+
+def restart(name: str) -> None:
+    """Stop and start one service."""
+    by_name = {daemon.name: daemon for daemon in known_daemons()}
+    if name not in by_name:
+        raise layout.LabError(
+            f"no service {name!r}: there are {', '.join(by_name)}")
+    by_name[name].stop()
+    config.render()
+    by_name[name].start()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One command of the lab at a time."""
+    layout.RUN.mkdir(parents=True, exist_ok=True)
+    with (layout.RUN / "lock.up").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="lab", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    for name, action in (("up", up), ("stop", stop), ("clean", clean),
+                         ("status", status)):
+        commands.add_parser(name, help=action.__doc__)
+    view = commands.add_parser("host", help=show_host.__doc__)
+    default = host.Host()
+    view.add_argument("--threads-per-core", type=int, default=0,
+                      help="1: no SMT; 2: siblings; 0: as the machine is")
+    view.add_argument("--dedicated", default=default.dedicated)
+    view.add_argument("--shared", default=default.shared)
+    again = commands.add_parser("restart", help=restart.__doc__)
+    again.add_argument("name")
+    return top
+
+
+def main() -> int:
+    """Run one command; errors that have a reason are told, not traced."""
+    given = parser().parse_args()
+    try:
+        layout.check_machine()
+        with alone():
+            if given.command == "host":
+                show_host(host.Host(given.threads_per_core, given.dedicated,
+                                    given.shared))
+            elif given.command == "restart":
+                restart(given.name)
+            else:
+                {"up": up, "stop": stop, "clean": clean,
+                 "status": status}[given.command]()
+    except layout.LabError as error:
+        print(f"\nlab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

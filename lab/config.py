@@ -1,0 +1,83 @@
+"""Render the files of ``lab/templates`` into ``lab/run/etc``.
+
+The templates are plain files with ``$name`` where the lab decides
+(:class:`string.Template`); a literal dollar is written ``$$``.
+"""
+
+from string import Template
+
+from lab import host, layout
+
+TEMPLATES = layout.HERE / "templates"
+
+#: The scheduler's and the compute's parts for each value of LAB_SCHEDULER
+#: and LAB_COMPUTE.
+FILTERS = {
+    "pinning": (
+        "available_filters = "
+        "pinning_filter.scheduler.filter.PinningFilter\n",
+        "PinningFilter",
+    ),
+    "stock": ("", "NUMATopologyFilter"),
+}
+DRIVERS = {
+    "pinning": "pinning.PinningLibvirtDriver",
+    "stock": "libvirt.LibvirtDriver",
+}
+
+
+def database(name: str) -> str:
+    """The SQLAlchemy URL of one of the lab's databases."""
+    return (
+        f"mysql+pymysql://root@localhost/{name}?charset=utf8mb4"
+        f"&unix_socket={layout.MYSQL_SOCKET}"
+    )
+
+
+def scheduler() -> str:
+    """LAB_SCHEDULER: whose filter decides."""
+    return layout.switch("LAB_SCHEDULER", "pinning", "stock")
+
+
+def compute() -> str:
+    """LAB_COMPUTE: whose driver nova-compute runs."""
+    return layout.switch("LAB_COMPUTE", "pinning", "stock")
+
+
+def values() -> dict[str, str]:
+    """Every name that a template may use."""
+    view = host.load()
+    available, enabled = FILTERS[scheduler()]
+    return {
+        "run": str(layout.RUN),
+        "etc": str(layout.ETC),
+        "bin": str(layout.BIN),
+        "venv_etc": str(layout.VENV / "etc"),
+        "password": layout.PASSWORD,
+        "region": layout.REGION,
+        "host": layout.HOST,
+        "libvirt_uri": layout.LIBVIRT_URI,
+        "available_filters": available,
+        "enabled_filter": enabled,
+        "compute_driver": DRIVERS[compute()],
+        "dedicated": view.dedicated,
+        "shared_line": f"cpu_shared_set = {view.shared}"
+        if view.shared else "",
+        **{f"{name}_port": str(port) for name, port in layout.PORTS.items()},
+        **{
+            f"{name}_db": database(name)
+            for name in ("keystone", "glance", "placement", "neutron",
+                         "nova_api", "nova_cell0", "nova")
+        },
+    }
+
+
+def render() -> None:
+    """Write every template with its values."""
+    layout.ETC.mkdir(parents=True, exist_ok=True)
+    known = values()
+    for template in sorted(TEMPLATES.iterdir()):
+        text = Template(template.read_text()).substitute(known)
+        target = layout.ETC / template.name
+        if not target.exists() or target.read_text() != text:
+            target.write_text(text)

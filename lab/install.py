@@ -1,0 +1,142 @@
+"""Debian packages and the lab's Python environment.
+
+The packages are the only thing that the lab changes outside its own folder,
+and it lets none of them start a daemon.
+"""
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab import layout, steps
+
+#: What Debian gives. Each is there in Debian 12 and 13.
+PACKAGES = (
+    "mariadb-server-core", "mariadb-client-core", "rabbitmq-server",
+    "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients",
+    "qemu-system-x86", "qemu-utils", "seabios", "ipxe-qemu",
+    # to build libvirt-python
+    "libvirt-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev",
+    "python3-venv", "git",
+)
+#: What PyPI gives, at the versions of constraints.txt.
+REQUIREMENTS = (
+    "nova", "keystone", "glance", "neutron", "openstack-placement",
+    "python-openstackclient", "osc-placement", "PyMySQL", "gunicorn",
+    "libvirt-python", "lxml", "pytest",
+)
+CONSTRAINTS = layout.HERE / "constraints.txt"
+POLICY = Path("/usr/sbin/policy-rc.d")
+PYTHON = "/usr/bin/python3"
+
+
+def install() -> bool:
+    """Everything that is installed; True if the project itself changed."""
+    debian_packages()
+    environment()
+    return project()
+
+
+def missing_packages() -> list[str]:
+    """The packages that are not installed, in the order above."""
+    shown = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n",
+         *PACKAGES],
+        capture_output=True, text=True, check=False,
+    ).stdout
+    there = {
+        line.split()[0] for line in shown.splitlines()
+        if line.endswith(" installed")
+    }
+    return [name for name in PACKAGES if name not in there]
+
+
+def debian_packages() -> None:
+    """Install what is missing, without starting any daemon."""
+    missing = missing_packages()
+    if not missing:
+        return
+    name = "Debian packages"
+
+    def action() -> None:
+        noninteractive = {"DEBIAN_FRONTEND": "noninteractive"}
+        before = enabled_units()
+        with no_daemons():
+            steps.run(name, ["apt-get", "update", "-qq"])
+            steps.run(
+                name,
+                ["apt-get", "install", "-y", "-qq",
+                 "--no-install-recommends", *missing],
+                env=noninteractive,
+            )
+        for unit in sorted(enabled_units() - before):
+            steps.run(name, ["systemctl", "disable", unit])
+
+    steps.timed(name, action)
+
+
+@contextlib.contextmanager
+def no_daemons() -> Iterator[None]:
+    """Forbid, through policy-rc.d, that packages start their daemons."""
+    kept = POLICY.with_name("policy-rc.d.before-pinning-lab")
+    if POLICY.exists():
+        POLICY.rename(kept)
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
+        if kept.exists():
+            kept.rename(POLICY)
+
+
+def enabled_units() -> set[str]:
+    """The systemd units that start at boot; none without systemd."""
+    if not Path("/run/systemd/system").exists():
+        return set()
+    shown = subprocess.run(
+        ["systemctl", "list-unit-files", "--state=enabled", "--no-legend",
+         "--plain"],
+        capture_output=True, text=True, check=False,
+    ).stdout
+    return {line.split()[0] for line in shown.splitlines() if line.strip()}
+
+
+def environment() -> None:
+    """The virtual environment with all of OpenStack."""
+    name = "Python environment"
+    key = steps.digest(CONSTRAINTS, *REQUIREMENTS)
+
+    def action() -> None:
+        shutil.rmtree(layout.VENV, ignore_errors=True)
+        steps.run(name, [PYTHON, "-m", "venv", layout.VENV])
+        steps.run(name, pip("-U", "pip"))
+        steps.run(name, pip("-c", CONSTRAINTS, *REQUIREMENTS))
+        (layout.DONE / PROJECT).unlink(missing_ok=True)
+
+    steps.once(name, key, action)
+
+
+PROJECT = "pinning-filter"
+
+
+def project() -> bool:
+    """This clone's pinning-filter; True if it was installed anew."""
+    sources = sorted((layout.ROOT / "pinning_filter").rglob("*.py"))
+    key = steps.digest(layout.ROOT / "setup.cfg", *sources)
+
+    def action() -> None:
+        steps.run(PROJECT, [layout.BIN / "python", "-m", "pip", "uninstall",
+                            "-q", "-y", PROJECT])
+        steps.run(PROJECT, pip("-c", CONSTRAINTS, layout.ROOT))
+
+    return steps.once(PROJECT, key, action)
+
+
+def pip(*arguments: str | Path) -> list[str | Path]:
+    """The command line of ``pip install`` in the lab's environment."""
+    return [layout.BIN / "python", "-m", "pip", "install", "-q",
+            "--disable-pip-version-check", *arguments]

@@ -1,0 +1,20 @@
+# The lab: a real OpenStack on this machine. See doc/source/lab.rst.
+
+LAB := /usr/bin/python3 -m lab
+
+.PHONY: lab lab-stop lab-clean lab-status lab-test
+
+lab:  ## install and start a real OpenStack on this machine (root)
+	@$(LAB) up
+
+lab-test: lab  ## walk through the lab with the real openstack client
+	@$(LAB) test
+
+lab-status:  ## which of the lab's services run
+	@$(LAB) status
+
+lab-stop:  ## end every process of the lab
+	@$(LAB) stop
+
+lab-clean:  ## end the lab and remove all that it wrote
+	@$(LAB) clean
