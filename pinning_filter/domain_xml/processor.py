@@ -10,8 +10,9 @@ from pinning_filter.domain_xml.memory import large
 from pinning_filter.domain_xml.settings import DEFAULT, Settings
 from pinning_filter.domain_xml.shape import topology
 
-#: The distances that ACPI and libvirt know.
-_DISTANCES = range(10, 256)
+#: The distances that ACPI and libvirt know: to itself, to another cell.
+_LOCAL = 10
+_REMOTE = range(11, 256)
 
 
 def cpu(placement: Placement, settings: Settings = DEFAULT) -> etree._Element:
@@ -56,13 +57,18 @@ def cpu(placement: Placement, settings: Settings = DEFAULT) -> etree._Element:
 
 
 def _distances(placement: Placement) -> list[list[int]]:
-    """Distance of each guest cell to each; empty if any is unknown or odd."""
+    """Distance of each guest cell to each, if there are several.
+
+    Empty if any is unknown, or not one that libvirt takes: 10 to itself,
+    more to any other.
+    """
     hosts = [cell.host_cell for cell in placement.cells]
     known = [
-        [one.distances.get(other.id, 0) for other in hosts]
-        for one in hosts
+        [one.distances.get(other.id, 0) for other in hosts] for one in hosts
     ]
     usable = len(hosts) > 1 and all(
-        value in _DISTANCES for row in known for value in row
+        value == _LOCAL if one == other else value in _REMOTE
+        for one, row in enumerate(known)
+        for other, value in enumerate(row)
     )
     return known if usable else []

@@ -65,7 +65,10 @@ class Settings:
             if not low <= value <= high
         ]
         if self.topology is not None and min(self.topology) < 1:
-            problems.append(f"{self.topology} has a number below 1")
+            problems.append(
+                "the topology of {} sockets x {} cores x {} threads has a "
+                "number below 1".format(*self.topology)
+            )
         if problems:
             raise InvalidSettings("guest settings", problems)
 

@@ -65,8 +65,10 @@ def cputune(
         if unknown := settings.realtime - pcpus.keys():
             raise InvalidSettings(
                 "guest settings",
-                [f"the guest has no vCPUs {cpuset.format(unknown)}, "
-                 "which are to run in real time"],
+                [
+                    f"vCPUs {cpuset.format(unknown)} are to run in real "
+                    "time, and the guest does not have them"
+                ],
             )
         etree.SubElement(
             element,

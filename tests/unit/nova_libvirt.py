@@ -1,0 +1,100 @@
+"""Nova's libvirt driver over a fake libvirt, for comparison.
+
+The driver is the installed Nova's; what stands in for libvirt is the fixture
+that its own tests use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import fixtures
+import os_vif
+from lxml import etree
+from nova import context, objects
+from nova.tests import fixtures as nova_fixtures
+from nova.tests.fixtures import conf as nova_conf
+from nova.tests.fixtures import libvirt as fakelibvirt
+from nova.virt import fake
+from nova.virt.libvirt import blockinfo, driver
+from oslo_utils.fixture import uuidsentinel as uuids
+
+#: Option values by (group, name); the group None is [DEFAULT].
+Options = Mapping[tuple[str | None, str], Any]
+
+
+@contextlib.contextmanager
+def libvirt_driver(
+    capabilities: bytes, options: Options | None = None
+) -> Iterator[driver.LibvirtDriver]:
+    """A driver on the host that these capabilities describe.
+
+    Only the host's ``<topology>`` is taken from them.
+    """
+    topology = etree.fromstring(capabilities).find("host/topology")
+    info = fakelibvirt.HostInfo()
+    info.numa_topology = etree.tostring(topology, encoding="unicode")
+    info.cpus = len(topology.findall(".//cpu"))
+    with contextlib.ExitStack() as stack:
+        conf = stack.enter_context(nova_conf.ConfFixture(driver.CONF))
+        folder = stack.enter_context(fixtures.TempDir()).path
+        conf.config(instances_path=folder)
+        for (group, name), value in (options or {}).items():
+            conf.config(group=group, **{name: value})
+        os_vif.initialize()
+        for fixture in (
+            nova_fixtures.LibvirtImageBackendFixture(),
+            nova_fixtures.CGroupsFixture(),
+            nova_fixtures.LibvirtFixture(),
+            fixtures.MockPatch(
+                "nova.virt.libvirt.host.Host.get_connection",
+                return_value=fakelibvirt.Connection(
+                    "qemu:///system", host_info=info
+                ),
+            ),
+        ):
+            stack.enter_context(fixture)
+        yield driver.LibvirtDriver(fake.FakeVirtAPI(), True)
+
+
+def guest_xml(
+    on: driver.LibvirtDriver,
+    flavor: objects.Flavor,
+    image: objects.ImageMeta,
+    topology: objects.InstanceNUMATopology | None,
+) -> etree._Element:
+    """The ``<domain>`` that the driver writes for a placed guest."""
+    instance = objects.Instance(
+        context.get_admin_context(),
+        uuid=uuids.instance,
+        id=1,
+        flavor=flavor,
+        numa_topology=topology,
+        system_metadata={},
+        metadata={},
+        image_ref=uuids.image,
+        os_type="linux",
+        vcpu_model=None,
+        vm_mode=None,
+        ephemeral_gb=0,
+        swap=0,
+        kernel_id=None,
+        ramdisk_id=None,
+        config_drive=None,
+        project_id="project",
+        user_id="user",
+        display_name="a guest",
+        host="host",
+        node="host",
+        resources=None,
+        pci_devices=objects.PciDeviceList(),
+        root_device_name=None,
+    )
+    virt_type = driver.CONF.libvirt.virt_type
+    disks = blockinfo.get_disk_info(virt_type, instance, image)
+    config = on._get_guest_config(
+        instance, [], image, disks, context=context.get_admin_context()
+    )
+    return etree.fromstring(config.to_xml())
