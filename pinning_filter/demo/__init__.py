@@ -1,0 +1,16 @@
+"""``python -m pinning_filter.demo``: the main job, in one process.
+
+Importing this, before anything else of Nova, makes Nova run on threads. By
+itself it would replace half of the standard library with eventlet's twins,
+which whoever shares the process (pytest, above all) would have to live with.
+"""
+
+import os
+import warnings
+
+os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from nova import monkey_patch
+
+    monkey_patch.patch()
