@@ -195,9 +195,11 @@ def request_from_nova(
 
     :raises InvalidRequest: with every problem.
     """
-    first = topology.cells[0] if topology.cells else None
-    policy = first.cpu_policy if first else None
-    thread_policy = first.cpu_thread_policy if first else None
+    # Nova gives all guest cells the same policies. A guest cell without
+    # vCPUs is false, so nothing here asks whether it is true.
+    first = next(iter(topology.cells), None)
+    policy = None if first is None else first.cpu_policy
+    thread_policy = None if first is None else first.cpu_thread_policy
     physnets: frozenset[str] = frozenset()
     tunneled = False
     if network_metadata:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pinning_filter.core.errors import InvalidHost
 
@@ -126,6 +126,10 @@ class HostCell(_HostCellFields):
                 dedicated - pinned,
             )
         )
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """For ``copy`` and ``pickle``: ``free`` is worked out again."""
+        return self[:-1]
 
     @property
     def memory_free_kib(self) -> int:

@@ -118,5 +118,9 @@ class Request:
         return self.cpu_policy is not CpuPolicy.SHARED
 
     def reserve(self, index: int) -> int:
-        """pCPUs that guest cell ``index`` takes for emulator threads."""
-        return 1 if self.emulator_isolated and index == 0 else 0
+        """pCPUs that guest cell ``index`` takes for emulator threads.
+
+        None for a shared guest, as in Nova: there is nothing to be kept
+        apart from.
+        """
+        return int(self.emulator_isolated and index == 0 and self.pinned)
