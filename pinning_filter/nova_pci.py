@@ -253,21 +253,26 @@ class Providers:
         pci_stats: Any,
         pci_requests: Sequence[objects.InstancePCIRequest],
     ) -> None:
-        self._ids = tuple(request.request_id for request in pci_requests)
-        pools = pci_stats.pools
+        self._ids = [request.request_id for request in pci_requests]
         # A request that names no provider takes from pools in their order,
-        # and then they are not alike.
-        named = all(
+        # and then no two are alike.
+        alike = all(
             request.source != objects.InstancePCIRequest.NEUTRON_PORT
             for request in pci_requests
         )
-        self._likeness: dict[str, object] = {
-            pool["rp_uuid"]: self._like(pool) if named else pool["rp_uuid"]
-            for pool in pools
-            if "rp_uuid" in pool
-        }
+        kinds: dict[object, int] = {}
+        #: Provider -> the number of its kind, from 1 on.
+        self._kind: dict[str, int] = {}
+        for pool in pci_stats.pools:
+            if uuid := pool.get("rp_uuid"):
+                kind = self._likeness(pool) if alike else uuid
+                self._kind[uuid] = kinds.setdefault(kind, len(kinds) + 1)
+        #: The groups of a candidate -> (request, position of the group).
+        self._devices: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+        #: What candidates ask, by their groups and the providers named.
+        self._known: dict[object, object] = {}
 
-    def _like(self, pool: stats.Pool) -> object:
+    def _likeness(self, pool: stats.Pool) -> object:
         return tuple(
             sorted(
                 (key, str(value))
@@ -276,20 +281,39 @@ class Providers:
             )
         )
 
-    def asks(self, mapping: ProviderMapping) -> tuple[object, ...]:
-        """What a candidate asks; equal for those that get one answer."""
-        key: list[object] = []
-        for request_id in self._ids:
-            named = [
-                uuids[0]
-                for group, uuids in mapping.items()
+    def asks(self, mapping: ProviderMapping) -> object:
+        """What a candidate asks; equal for those that get one answer.
+
+        For each provider named: its kind, and by which requests.
+        """
+        groups = tuple(mapping)
+        devices = self._devices.get(groups)
+        if devices is None:
+            devices = self._devices[groups] = [
+                (request, position)
+                for request, request_id in enumerate(self._ids)
+                for position, group in enumerate(groups)
                 if group.startswith(request_id)
             ]
-            counts = collections.Counter(named)
-            key.append(
-                sorted(
-                    (str(self._likeness.get(uuid)), count)
-                    for uuid, count in counts.items()
-                )
+        uuids = list(mapping.values())
+        if len(devices) == 1:
+            return self._kind.get(uuids[devices[0][1]][0])
+        names = tuple([uuids[position][0] for _, position in devices])
+        known = self._known.get((groups, names))
+        if known is None:
+            known = self._known[groups, names] = self._kinds(names, devices)
+        return known
+
+    def _kinds(
+        self, names: Sequence[str], devices: Sequence[tuple[int, int]]
+    ) -> object:
+        """The kind of each provider named, and the requests that name it."""
+        named: dict[str, list[int]] = {}
+        for uuid, (request, _) in zip(names, devices, strict=True):
+            named.setdefault(uuid, []).append(request)
+        return tuple(
+            sorted(
+                (self._kind.get(uuid, 0), tuple(by))
+                for uuid, by in named.items()
             )
-        return tuple(map(tuple, key))
+        )
