@@ -82,8 +82,8 @@ def _parse(text: str | bytes) -> etree._Element:
         raise InvalidHost(
             _WHAT,
             [
-                f"it is a <{root.tag!s:.40}> document, wanted is <capabilities> "
-                "as virsh capabilities prints it"
+                f"it is a <{root.tag!s:.40}> document, wanted is "
+                "<capabilities> as virsh capabilities prints it"
             ],
         )
     return root
@@ -259,11 +259,15 @@ class _Reader:
 def _cores(cpus: Iterable[_Cpu]) -> list[frozenset[int]]:
     """Each core once, in the order in which Nova reports them.
 
-    Nova sorts sets, which compares subsets and so leaves the order alone:
-    that of a set of tuples, which is the same on every machine. The order
-    decides which of several free cores a guest gets.
+    That is the order of a set of tuples, each in the order of a set filled
+    from below: odd, but the same on every machine. (Nova sorts them, but sets
+    compare as subsets, which leaves the order alone.) It decides which of
+    several free cores a guest gets.
     """
-    return [
-        frozenset(core)
-        for core in {tuple(set(cpu.siblings)) for cpu in cpus}
-    ]
+    return [frozenset(core) for core in {_held(cpu.siblings) for cpu in cpus}]
+
+
+def _held(siblings: frozenset[int]) -> tuple[int, ...]:
+    held: set[int] = set()
+    held.update(sorted(siblings))
+    return tuple(held)

@@ -1,0 +1,197 @@
+"""The XML beside the one that Nova's own libvirt driver writes."""
+
+import pytest
+from lxml import etree
+from nova import exception, objects
+
+from pinning_filter import domain_xml, nova_guest
+from pinning_filter.domain_xml import Settings, Topology
+from tests.unit.guests import GUESTS, capabilities, options, placed
+from tests.unit.nova_libvirt import guest_xml, libvirt_driver
+
+objects.register_all()
+
+#: What libvirt fills in where it is not said, as Nova leaves it to.
+FILLED_IN = {"vcpu": {"placement": "static"}, "cell": {"unit": "KiB"}}
+
+
+def said(element):
+    """An element by what it says: order and spelling do not matter."""
+    filled_in = FILLED_IN.get(element.tag, {})
+    return (
+        element.tag,
+        sorted({**filled_in, **element.attrib}.items()),
+        (element.text or "").strip(),
+        sorted(map(said, element)),
+    )
+
+
+def ours(element):
+    """What we write of an element of Nova's: all, save the CPU's model."""
+    if element.tag != "cpu":
+        return said(element)
+    return sorted(
+        said(child) for child in element if child.tag in ("topology", "numa")
+    )
+
+
+TAGS = (
+    "memoryBacking",
+    "vcpu",
+    "iothreads",
+    "cputune",
+    "numatune",
+    "cpu",
+)
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_every_element_says_what_nova_s_says(name):
+    guest = GUESTS[name]
+    with libvirt_driver(capabilities(guest.host), options(guest)) as on:
+        found = placed(guest, mirror=False)
+        nova_s = guest_xml(on, found.flavor, found.image, found.topology)
+        written = domain_xml.domain(
+            found.placement, found.settings, "guest"
+        )
+    for tag in TAGS:
+        assert [ours(each) for each in written.findall(tag)] == [
+            ours(each) for each in nova_s.findall(tag)
+        ], tag
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_nova_s_document_changed_for_the_placement_it_has(name):
+    guest = GUESTS[name]
+    with libvirt_driver(capabilities(guest.host), options(guest)) as on:
+        found = placed(guest, mirror=False)
+        nova_s = guest_xml(on, found.flavor, found.image, found.topology)
+        changed = etree.fromstring(etree.tostring(nova_s))
+        domain_xml.put_into(changed, found.placement, found.settings)
+    assert said(changed) == said(nova_s)
+
+
+def flavor(vcpus=2, **specs):
+    return objects.Flavor(vcpus=vcpus, memory_mb=2048, extra_specs=specs)
+
+
+def image(**properties):
+    return objects.ImageMeta.from_dict({"properties": properties})
+
+
+def test_nothing_asked_is_the_default():
+    assert nova_guest.settings(flavor(), image()) == Settings(
+        iothreads=nova_guest.IOTHREADS
+    )
+
+
+def test_as_many_io_threads_as_the_installed_nova_gives():
+    with libvirt_driver(capabilities("1-cell")) as on:
+        theirs = getattr(on, "_get_guest_iothread", lambda: 0)()
+    assert theirs == nova_guest.IOTHREADS
+
+
+ASKED = {
+    "sockets": ({"hw:cpu_sockets": "1"}, {}, (1, 4, 1)),
+    "cores": ({"hw:cpu_cores": "2"}, {}, (2, 2, 1)),
+    "threads": ({"hw:cpu_threads": "4"}, {}, (1, 1, 4)),
+    "cores, by the image": ({}, {"hw_cpu_cores": "4"}, (1, 4, 1)),
+    "at most two sockets": ({"hw:cpu_max_sockets": "2"}, {}, (2, 2, 1)),
+    "at most four sockets": ({"hw:cpu_max_sockets": "4"}, {}, (4, 1, 1)),
+    "at most two cores, by the image": (
+        {},
+        {"hw_cpu_max_cores": "2"},
+        (4, 1, 1),
+    ),
+    "a wish that the image's limit forbids": (
+        {"hw:cpu_threads": "4"},
+        {"hw_cpu_max_threads": "2"},
+        (4, 1, 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("specs, properties, expected", ASKED.values(),
+                         ids=ASKED)
+def test_a_topology_asked_for_is_nova_s(specs, properties, expected):
+    found = nova_guest.settings(flavor(4, **specs), image(**properties))
+    assert found.topology == Topology(*expected)
+
+
+def test_the_options_of_the_plugin_are_handed_on():
+    found = nova_guest.settings(
+        flavor(),
+        image(),
+        mirror=False,
+        emulator_near_first_cell=True,
+        distances=True,
+    )
+    assert (found.mirror, found.emulator_near_first_cell, found.distances) == (
+        False,
+        True,
+        True,
+    )
+
+
+SHARE = {"hw:emulator_threads_policy": "share"}
+
+
+def test_the_pool_is_what_is_online_of_the_shared_set():
+    found = nova_guest.settings(
+        flavor(**SHARE), image(), shared_set={1, 2, 3}, online={0, 2, 3}
+    )
+    assert found.emulator_pool == {2, 3}
+
+
+def test_a_pool_that_is_not_asked_for_is_none():
+    found = nova_guest.settings(flavor(), image(), shared_set={1, 2, 3})
+    assert found.emulator_pool == set()
+
+
+def test_a_pool_that_is_not_online_is_an_error():
+    with pytest.raises(exception.Invalid, match="2-3 of cpu_shared_set"):
+        nova_guest.settings(
+            flavor(**SHARE), image(), shared_set={2, 3}, online={0, 1}
+        )
+
+
+REFUSED = {
+    "a quota that is no number": (
+        {"quota:cpu_shares": "many"},
+        {},
+        ValueError,
+    ),
+    "more sockets than the flavor allows": (
+        {"hw:cpu_max_sockets": "1"},
+        {"hw_cpu_sockets": "2"},
+        exception.ImageVCPUTopologyRangeExceeded,
+    ),
+    "a topology of fewer vCPUs": (
+        {"hw:cpu_max_sockets": "1", "hw:cpu_max_cores": "1",
+         "hw:cpu_max_threads": "1"},
+        {},
+        exception.ImageVCPULimitsRangeImpossible,
+    ),
+    "real time on every vCPU": (
+        {"hw:cpu_realtime": "yes"},
+        {},
+        exception.RealtimeMaskNotFoundOrInvalid,
+    ),
+    "real time beside a pool that is not there": (
+        {"hw:cpu_realtime": "yes", **SHARE},
+        {},
+        exception.RealtimeMaskNotFoundOrInvalid,
+    ),
+    "locked memory without a page size": (
+        {"hw:locked_memory": "yes"},
+        {},
+        exception.LockMemoryForbidden,
+    ),
+}
+
+
+@pytest.mark.parametrize("specs, properties, error", REFUSED.values(),
+                         ids=REFUSED)
+def test_what_nova_refuses_is_refused(specs, properties, error):
+    with pytest.raises(error):
+        nova_guest.settings(flavor(**specs), image(**properties))
