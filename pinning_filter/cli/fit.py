@@ -1,0 +1,143 @@
+"""``pinning-filter fit``: one flavor on one host, without any cloud."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pinning_filter import domain_xml
+from pinning_filter.cli import inputs
+from pinning_filter.cli.output import Cpus, Lister, Pinning, Status
+from pinning_filter.core.fit import fit
+from pinning_filter.core.placement import CellPlacement
+from pinning_filter.core.refusal import Fact, Refusal
+
+#: What people see of the columns below, by verdict.
+_PLACED = (
+    "guest_cell",
+    "host_cell",
+    "pinning",
+    "floating",
+    "reserved",
+    "memory_kib",
+    "page_size_kib",
+)
+_REFUSED = (
+    "host_cell",
+    "guest_cell",
+    "code",
+    "needed",
+    "free",
+    "unit",
+    "text",
+)
+_UNPINNED = (
+    "The guest asks for no pinning and no NUMA cells: Nova places it by free "
+    "vCPUs and memory alone."
+)
+
+
+class Fit(Lister):
+    """Would a server fit this host, and where exactly?
+
+    The same decision as the scheduler's filter, offline. Exit status: 0 it
+    fits, 3 it does not fit, 2 bad usage or input.
+    """
+
+    #: Stable. A row is a guest cell where the guest fits, a fact that forbids
+    #: it where it does not.
+    all_columns = ("fits", *dict.fromkeys(_PLACED + _REFUSED))
+    #: The guest's XML, if that is asked for, and there is any.
+    xml = ""
+
+    _epilog = """\
+examples:
+
+  Two vCPUs on the two threads of a core, on a machine that is thought up:
+
+    pinning-filter fit --host 'cell:2 core:4 pu:2' --vcpus 2 --ram 1024 \\
+        --property hw:cpu_policy=dedicated \\
+        --property hw:cpu_thread_policy=require
+
+  The same on this machine, of which pCPUs 2, 3 and 8 are in use:
+
+    virsh capabilities | pinning-filter fit --host - --used 2-3,8 ...
+
+  An image that asks for pinning; the XML that libvirt would get:
+
+    pinning-filter fit --host host.xml --vcpus 1 --ram 512 \\
+        --image-property hw_cpu_policy=dedicated --xml
+"""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Everything that makes up a question, and how to answer."""
+        inputs.add_host_arguments(parser)
+        inputs.add_guest_arguments(parser)
+        parser.add_argument(
+            "--xml",
+            action="store_true",
+            help="print what the guest's libvirt XML says of CPUs and "
+            "memory, instead of a table",
+        )
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[list[str], list[list[Any]]]:
+        """Ask the engine; the answer as rows."""
+        host = inputs.read_host(parsed_args)
+        guest = inputs.read_guest(parsed_args)
+        if guest.request is None:
+            self.before = _UNPINNED
+            rows = [{"fits": True, "text": _UNPINNED}]
+            return self.answer(parsed_args, (), rows)
+        placement = fit(host, guest.request)
+        if isinstance(placement, Refusal):
+            self.status = Status.NO
+            self.before = "It does not fit."
+            rows = [_fact(fact) for fact in placement.facts]
+            return self.answer(parsed_args, _REFUSED, rows)
+        if parsed_args.xml:
+            settings = guest.settings(
+                frozenset().union(*(cell.shared for cell in host.cells))
+            )
+            self.xml = domain_xml.dumps(
+                *domain_xml.elements(placement, settings)
+            )
+        self.before = "It fits."
+        rows = [_placed(i, cell) for i, cell in enumerate(placement.cells)]
+        return self.answer(parsed_args, _PLACED, rows)
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+    ) -> int:
+        """The XML by itself, so that other programs can read it; or rows."""
+        if self.xml:
+            self.app.stdout.write(self.xml)
+            return 0
+        return super().produce_output(parsed_args, column_names, data)
+
+
+def _placed(index: int, cell: CellPlacement) -> dict[str, Any]:
+    return {
+        "fits": True,
+        "guest_cell": index,
+        "host_cell": cell.host_cell.id,
+        "pinning": Pinning(cell.pinning),
+        "floating": Cpus(cell.guest_cell.shared),
+        "reserved": Cpus(cell.reserved),
+        "memory_kib": cell.guest_cell.memory_kib,
+        "page_size_kib": cell.page_size_kib,
+    }
+
+
+def _fact(fact: Fact) -> dict[str, Any]:
+    return {
+        "fits": False,
+        **fact._asdict(),
+        "code": fact.code.value,
+        "text": fact.text,
+    }

@@ -1,0 +1,255 @@
+"""Reading what commands are asked about: a host, a flavor, an image.
+
+Text from files and arguments in, core's values out; everything that makes no
+sense ends as an :class:`~pinning_filter.cli.output.InputError`. What takes
+Nova to read is in ``nova_inputs``, which is imported only when needed: it
+takes seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import re
+import sys
+import types
+import warnings
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
+
+from pinning_filter import capabilities_xml
+from pinning_filter.cli.output import InputError
+from pinning_filter.core import cpuset, synthetic
+from pinning_filter.core.errors import Invalid
+from pinning_filter.core.host import Host, HostCell
+
+if TYPE_CHECKING:
+    from pinning_filter.cli import nova_inputs
+
+#: Larger than any host's description.
+_MOST_BYTES = 64 << 20
+_LINE = re.compile(r"\s*[a-z][a-z0-9]*:\S")
+
+
+def add_host_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--host`` and what is configured and used there."""
+    group = parser.add_argument_group("the host")
+    group.add_argument(
+        "--host",
+        required=True,
+        metavar="FILE|LINE",
+        help="a file (or - for standard input) with the output of 'virsh "
+        "capabilities' or the numa_topology that Nova keeps of a compute "
+        "node, in JSON; or a line such as 'cell:2 core:4 pu:2' (NUMA cells, "
+        "cores a cell, threads a core), if need be with memory and huge "
+        "pages: 'cell:2(memory=64GiB pages=16x1GiB) l3:2 core:8 pu:2'",
+    )
+    group.add_argument(
+        "--dedicated",
+        type=_pcpus,
+        metavar="PCPUS",
+        help="pCPUs for pinned guests, as [compute] cpu_dedicated_set: "
+        "'2-15,^8'; default: what a numa_topology says, else all that "
+        "--shared does not name",
+    )
+    group.add_argument(
+        "--shared",
+        type=_pcpus,
+        metavar="PCPUS",
+        help="pCPUs for floating vCPUs, as [compute] cpu_shared_set; the "
+        "same as --dedicated is the old vcpu_pin_set; default: what a "
+        "numa_topology says, else none",
+    )
+    group.add_argument(
+        "--used",
+        type=_pcpus,
+        default=frozenset(),
+        metavar="PCPUS",
+        help="pCPUs that guests are pinned to already",
+    )
+
+
+def add_guest_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flavor and the image, in the words of the openstack client."""
+    group = parser.add_argument_group("the guest")
+    group.add_argument(
+        "--vcpus", type=_positive, required=True, help="vCPUs of the flavor"
+    )
+    group.add_argument(
+        "--ram",
+        type=_positive,
+        required=True,
+        metavar="MIB",
+        help="memory of the flavor in MiB",
+    )
+    for option, what in (
+        ("--property", "extra spec of the flavor"),
+        ("--image-property", "property of the image"),
+    ):
+        group.add_argument(
+            option,
+            type=_pair,
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help=f"{what}; may be repeated",
+        )
+
+
+def read_host(args: argparse.Namespace) -> Host:
+    """The host that :func:`add_host_arguments` asked for.
+
+    :raises InputError: naming the argument or file, and what is wrong there.
+    """
+    try:
+        host = _read_host(args.host).check()
+        return _configured(host, args.dedicated, args.shared, args.used)
+    except Invalid as error:
+        raise InputError(f"--host {args.host}: {error}") from error
+
+
+def read_guest(args: argparse.Namespace) -> nova_inputs.Guest:
+    """The guest that :func:`add_guest_arguments` asked for.
+
+    :raises InputError: in Nova's words, for what its API would refuse.
+    """
+    return _nova().guest(
+        args.vcpus, args.ram, dict(args.property), dict(args.image_property)
+    )
+
+
+def _nova() -> types.ModuleType:
+    """``nova_inputs``, without what Nova prints when it is imported."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
+        from pinning_filter.cli import nova_inputs
+    return nova_inputs
+
+
+def _read_host(source: str) -> Host:
+    path = pathlib.Path(source)
+    if source != "-" and _LINE.match(source) and not path.exists():
+        return _dedicated(synthetic.host(source))
+    text = _read_file(path if source != "-" else None)
+    start = text.lstrip()[:1]
+    if start == b"<":
+        return _dedicated(capabilities_xml.read(text))
+    if start in (b"{", b"["):
+        return _nova().host(text)
+    raise InputError(
+        f"--host {source}: neither the XML of 'virsh capabilities' nor the "
+        "JSON of a numa_topology"
+    )
+
+
+def _read_file(path: pathlib.Path | None) -> bytes:
+    name = "standard input" if path is None else str(path)
+    try:
+        if path is None:
+            data = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"--host {name}: {reason}; it is a file, or a line such as "
+            "'cell:2 core:4 pu:2'"
+        ) from error
+    if len(data) > _MOST_BYTES:
+        raise InputError(f"--host {name}: more than {_MOST_BYTES} bytes")
+    return data
+
+
+def _configured(
+    host: Host,
+    dedicated: AbstractSet[int] | None,
+    shared: AbstractSet[int] | None,
+    used: AbstractSet[int],
+) -> Host:
+    """The host with its pCPUs given out as the arguments say."""
+    pcpus = frozenset[int]().union(
+        *(core for cell in host.cells for core in cell.siblings)
+    )
+    for option, asked in (
+        ("--dedicated", dedicated),
+        ("--shared", shared),
+        ("--used", used),
+    ):
+        if missing := (asked or frozenset()) - pcpus:
+            raise InputError(
+                f"{option}: the host has no pCPUs {cpuset.format(missing)}, "
+                f"only {cpuset.format(pcpus)}"
+            )
+    if dedicated is not None and shared is not None and dedicated != shared:
+        both = dedicated & shared
+        if both:
+            raise InputError(
+                f"--dedicated and --shared both name {cpuset.format(both)}; "
+                "they must be apart, or the same"
+            )
+    if dedicated is None and shared is not None:
+        dedicated = pcpus - shared
+    host = host._replace(
+        cells=tuple(
+            _configured_cell(cell, dedicated, shared, used)
+            for cell in host.cells
+        )
+    )
+    for cell in host.cells:
+        if stray := cell.pinned - cell.dedicated:
+            raise InputError(
+                f"--used: pCPUs {cpuset.format(stray)} are not dedicated, so "
+                "no guest can be pinned to them"
+            )
+    return host
+
+
+def _configured_cell(
+    cell: HostCell,
+    dedicated: AbstractSet[int] | None,
+    shared: AbstractSet[int] | None,
+    used: AbstractSet[int],
+) -> HostCell:
+    own = frozenset[int]().union(*cell.siblings)
+    fields = cell._asdict()
+    del fields["free"]  # follows from the others
+    if dedicated is not None:
+        fields["dedicated"] = own & dedicated
+        fields["shared"] = own & (shared or frozenset())
+    fields["pinned"] = cell.pinned | (own & used)
+    return HostCell(**fields)
+
+
+def _dedicated(host: Host) -> Host:
+    """Of a host that nobody configured all pCPUs are for pinned guests."""
+    pcpus = frozenset[int]().union(
+        *(core for cell in host.cells for core in cell.siblings)
+    )
+    return _configured(host, pcpus, None, frozenset())
+
+
+def _pcpus(text: str) -> frozenset[int]:
+    try:
+        return cpuset.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < 1 << 31:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number above 0"
+        )
+    return number
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key.strip() and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key.strip(), value

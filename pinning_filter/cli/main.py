@@ -1,0 +1,69 @@
+"""``pinning-filter``: the application around the commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+from cliff import app, commandmanager
+
+_DESCRIPTION = """\
+CPU pinning for OpenStack Nova: what fits where, and why not.
+
+For example, would a pinned server of 4 vCPUs fit this machine, and how?
+
+  virsh capabilities > host.xml
+  pinning-filter fit --host host.xml --vcpus 4 --ram 2048 \\
+      --property hw:cpu_policy=dedicated
+"""
+
+
+class PinningFilterApp(app.App):
+    """Everything that is common to the commands."""
+
+    NAME = "pinning-filter"
+    #: Warnings only: libraries are talkative.
+    DEFAULT_VERBOSE_LEVEL = 0
+
+    def __init__(self) -> None:
+        super().__init__(
+            description=_DESCRIPTION,
+            version=metadata.version("pinning-filter"),
+            command_manager=commandmanager.CommandManager(
+                "pinning_filter.cli"
+            ),
+            deferred_help=True,
+        )
+
+    def build_option_parser(
+        self,
+        description: str | None,
+        version: str | None,
+        argparse_kwargs: dict[str, Any] | None = None,
+    ) -> argparse.ArgumentParser:
+        """cliff's, with help that keeps its lines."""
+        own = {
+            "prog": self.NAME,
+            "formatter_class": argparse.RawDescriptionHelpFormatter,
+        }
+        return super().build_option_parser(
+            description, version, {**own, **(argparse_kwargs or {})}
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status is returned.
+
+    0 for "yes" or "done", 3 for "no", 2 for a wrong use or input, 1 for a
+    defect of ours.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # cliff would open a shell of its own; nobody expects one.
+    return PinningFilterApp().run(arguments or ["--help"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

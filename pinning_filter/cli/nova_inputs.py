@@ -1,0 +1,124 @@
+"""What takes Nova to read: flavors, images, and the topologies it keeps.
+
+Extra specs and image properties mean what Nova says they mean, so Nova reads
+them, and its complaints become ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from nova import exception, objects
+from nova.api.validation.extra_specs import validators
+from nova.objects import image_meta
+from nova.virt import hardware
+
+from pinning_filter import nova_guest, nova_objects
+from pinning_filter.cli.output import InputError
+from pinning_filter.core.errors import Invalid
+from pinning_filter.core.host import Host
+from pinning_filter.core.request import Request
+from pinning_filter.domain_xml import Settings
+
+objects.register_all()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Guest:
+    """A flavor and an image, read by Nova."""
+
+    flavor: objects.Flavor
+    image: objects.ImageMeta
+    #: What is asked of a host's NUMA cells; None where nothing is.
+    request: Request | None
+
+    def settings(self, shared: Iterable[int]) -> Settings:
+        """What the guest's XML says beyond its placement.
+
+        :param shared: the host's shared pCPUs.
+        """
+        with _complaints("the guest"):
+            return nova_guest.settings(
+                self.flavor, self.image, shared_set=frozenset(shared)
+            )
+
+
+def host(text: bytes) -> Host:
+    """A host from the ``numa_topology`` of Nova's ``compute_nodes`` table.
+
+    :raises InputError: if it is none, or not one that this Nova reads.
+    :raises InvalidHost: if it is one of a host that cannot be.
+    """
+    try:
+        topology = objects.NUMATopology.obj_from_db_obj(text.decode())
+    except Exception as error:
+        # Whatever the text makes Nova stumble over, it is no topology.
+        raise InputError(
+            "--host: this JSON is not a numa_topology that the installed Nova "
+            f"reads: {type(error).__name__}: {error}"
+        ) from error
+    return nova_objects.host_from_nova(topology)
+
+
+def guest(
+    vcpus: int,
+    ram_mib: int,
+    extra_specs: Mapping[str, str],
+    image_properties: Mapping[str, str],
+) -> Guest:
+    """A guest, as Nova's API would take it.
+
+    :raises InputError: with Nova's own words for what it would refuse.
+    """
+    for key, value in extra_specs.items():
+        with _complaints(f"--property {key}={value}"):
+            validators.validate(key, value)
+    flavor = objects.Flavor(
+        name="flavor",
+        flavorid="flavor",
+        vcpus=vcpus,
+        memory_mb=ram_mib,
+        root_gb=0,
+        ephemeral_gb=0,
+        swap=0,
+        extra_specs=dict(extra_specs),
+    )
+    image = _image(image_properties)
+    with _complaints("the guest"):
+        topology = hardware.numa_get_constraints(flavor, image)
+        return Guest(
+            flavor,
+            image,
+            topology and nova_objects.request_from_nova(topology),
+        )
+
+
+def _image(properties: Mapping[str, str]) -> objects.ImageMeta:
+    known = image_meta.ImageMetaProps.fields
+    for key, value in properties.items():
+        # One by one: Nova does not say which of them it dislikes.
+        with _complaints(f"--image-property {key}={value}"):
+            objects.ImageMeta.from_dict({"properties": {key: value}})
+        # Nova passes over what it does not know, typing errors included.
+        if key.startswith("hw_") and key.partition(".")[0] not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            raise InputError(
+                f"--image-property {key}: Nova knows no such property"
+                + (f"; do you mean {close[0]}?" if close else "")
+            )
+    with _complaints("the image"):
+        return objects.ImageMeta.from_dict({"properties": dict(properties)})
+
+
+@contextmanager
+def _complaints(what: str) -> Iterator[None]:
+    """Turn what Nova raises into an error that names its cause."""
+    try:
+        yield
+    except exception.NovaException as error:
+        raise InputError(f"{what}: {error.format_message()}") from error
+    except (Invalid, ValueError, TypeError) as error:
+        raise InputError(f"{what}: {error}") from error

@@ -1,0 +1,197 @@
+"""How commands answer: exit statuses, errors, rows for people and programs."""
+
+from __future__ import annotations
+
+import argparse
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from cliff import columns, command, lister
+
+from pinning_filter.core import cpuset
+from pinning_filter.core.errors import Invalid
+
+
+class Status(enum.IntEnum):
+    """Exit statuses; 1 is left to defects of ours."""
+
+    YES = 0  #: it fits; or simply: done
+    BAD_INPUT = 2  #: wrong use, or input that makes no sense
+    NO = 3  #: it does not fit
+
+
+#: The formats that have a place for lists and mappings.
+_NESTED = ("json", "yaml")
+
+
+class InputError(Exception):
+    """What was handed in makes no sense; the text says what and why."""
+
+
+def one_line(text: str) -> str:
+    """Text as one line that is safe on a terminal.
+
+    >>> one_line("two\\nlines, \\x1b[31mred")
+    'two lines, \\\\x1b[31mred'
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in " ".join(text.split())
+    )
+
+
+class Pinning(columns.FormattableColumn[Mapping[int, int]]):
+    """vCPU -> pCPU."""
+
+    def human_readable(self) -> str:
+        """As ``0->2 1->3``."""
+        pairs = sorted(self._value.items())
+        return " ".join(f"{vcpu}->{pcpu}" for vcpu, pcpu in pairs)
+
+    def machine_readable(self) -> dict[str, int]:  # type: ignore[override]
+        """Keys as text, which is all that JSON has."""
+        return {
+            str(vcpu): pcpu for vcpu, pcpu in sorted(self._value.items())
+        }
+
+
+class Cpus(columns.FormattableColumn[AbstractSet[int]]):
+    """vCPUs or pCPUs."""
+
+    def human_readable(self) -> str:
+        """As ``0-3,8``."""
+        return cpuset.format(self._value)
+
+    def machine_readable(self) -> list[int]:  # type: ignore[override]
+        """In ascending order."""
+        return sorted(self._value)
+
+
+def size(kib: int) -> str:
+    """KiB in the largest unit that leaves no fraction.
+
+    >>> size(3 << 20), size(1536 << 10), size(4)
+    ('3 GiB', '1536 MiB', '4 KiB')
+    """
+    for step, unit in ((1 << 20, "GiB"), (1 << 10, "MiB")):
+        if kib and kib % step == 0:
+            return f"{kib // step} {unit}"
+    return f"{kib} KiB"
+
+
+class _Command(command.Command):
+    """What lies under cliff's own kinds of commands: help worth reading."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The command's own arguments; in its help they come first."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """cliff's parser, with our arguments, and lines as they are."""
+        parser = super().get_parser(prog_name)
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.usage = f"{prog_name} [OPTIONS]"
+        self.add_arguments(parser)
+        return parser
+
+
+class Lister(lister.Lister, _Command):
+    """A command that answers with rows, and says "no" by its exit status.
+
+    Programs get every column, people those that tell them something.
+    """
+
+    #: What the process exits with; an action that finds "no" sets it.
+    status = Status.YES
+    #: Every column that there may be, in order.
+    all_columns: tuple[str, ...] = ()
+    #: What people read before and after the table, and no program does.
+    before = ""
+    after = ""
+
+    def answer(
+        self,
+        parsed_args: argparse.Namespace,
+        for_people: Iterable[str],
+        rows: Sequence[Mapping[str, Any]],
+    ) -> tuple[list[str], list[list[Any]]]:
+        """What an action returns.
+
+        :param for_people: the columns of :attr:`all_columns` that a table
+            shows, if any row has something there.
+        :param rows: by column; what is not there is empty.
+        :raises InputError: for a ``--column`` that there is not.
+        """
+        unknown = {name.lower() for name in parsed_args.columns}.difference(
+            self.all_columns
+        )
+        if unknown:
+            raise InputError(
+                f"--column: there is no {', '.join(sorted(unknown))}, only "
+                + ", ".join(self.all_columns)
+            )
+        if parsed_args.formatter in _NESTED:
+            names = list(self.all_columns)
+            return names, [[row.get(name) for name in names] for row in rows]
+        flat = [
+            {name: _flat(value) for name, value in row.items()} for row in rows
+        ]
+        if not _people(parsed_args):
+            names = list(self.all_columns)
+            return names, [[row.get(name) for name in names] for row in flat]
+        names = [
+            name
+            for name in for_people
+            if any(row.get(name) not in (None, "") for row in flat)
+        ]
+        return [_title(name) for name in names], [
+            [_shown(name, row.get(name)) for name in names] for row in flat
+        ]
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Answer, with :attr:`status`, or refuse the input in one line."""
+        try:
+            super().run(parsed_args)
+        except (InputError, Invalid) as error:
+            self.app.stderr.write(f"{self.app.NAME}: {one_line(str(error))}\n")
+            return Status.BAD_INPUT
+        return self.status
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+    ) -> int:
+        """The rows, for people between :attr:`before` and :attr:`after`."""
+        people = _people(parsed_args)
+        if people and self.before:
+            self.app.stdout.write(f"{self.before}\n")
+        if column_names:
+            super().produce_output(parsed_args, column_names, data)
+        if people and self.after:
+            self.app.stdout.write(f"{self.after}\n")
+        return 0
+
+
+def _people(parsed_args: argparse.Namespace) -> bool:
+    """Whether a human reads the answer: who picks columns is a program."""
+    return parsed_args.formatter == "table" and not parsed_args.columns
+
+
+def _flat(value: Any) -> Any:
+    """As text where a format has no place for lists and mappings."""
+    if isinstance(value, columns.FormattableColumn):
+        return value.human_readable()
+    return value
+
+
+def _title(column: str) -> str:
+    return column.removesuffix("_kib").replace("_", " ")
+
+
+def _shown(column: str, value: Any) -> Any:
+    if value is None:
+        return ""
+    return size(value) if column.endswith("_kib") else value

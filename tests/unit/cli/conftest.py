@@ -1,0 +1,38 @@
+"""The command line, run as its user runs it."""
+
+import io
+import logging
+import types
+from typing import NamedTuple
+
+import pytest
+
+from pinning_filter.cli import main
+
+
+class Answer(NamedTuple):
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def pinning_filter(capsys, monkeypatch):
+    """Run ``pinning-filter`` with arguments, and maybe standard input."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*args, stdin=b""):
+        source = types.SimpleNamespace(buffer=io.BytesIO(stdin))
+        monkeypatch.setattr("sys.stdin", source)
+        try:
+            status = main.main([str(arg) for arg in args])
+        except SystemExit as leaving:
+            status = leaving.code or 0
+        return Answer(status, *capsys.readouterr())
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)

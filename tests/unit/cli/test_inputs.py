@@ -1,0 +1,221 @@
+"""Where ``--host`` and its companions come from."""
+
+import argparse
+
+import pytest
+from nova import objects
+from oslo_serialization import jsonutils
+
+from pinning_filter.cli import inputs
+from pinning_filter.cli.output import InputError
+from pinning_filter.core.host import Pages
+
+CAPABILITIES = """
+<capabilities><host><topology><cells num='1'>
+  <cell id='0'>
+    <memory unit='KiB'>4194304</memory>
+    <pages unit='KiB' size='4'>1048576</pages>
+    <cpus num='2'>
+      <cpu id='0' socket_id='0' core_id='0' siblings='0-1'/>
+      <cpu id='1' socket_id='0' core_id='0' siblings='0-1'/>
+    </cpus>
+  </cell>
+</cells></topology></host></capabilities>
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read the host that arguments name; text goes through a file."""
+
+    def reading(source, *more, as_file=True):
+        if as_file:
+            path = tmp_path / "host"
+            path.write_text(source)
+            source = str(path)
+        parser = argparse.ArgumentParser()
+        inputs.add_host_arguments(parser)
+        return inputs.read_host(parser.parse_args(["--host", source, *more]))
+
+    return reading
+
+
+def topology(**fields):
+    objects.register_all()
+    cell = objects.NUMACell(
+        **{
+            "id": 0,
+            "cpuset": {0, 1},
+            "pcpuset": {2, 3, 4, 5},
+            "memory": 4096,
+            "cpu_usage": 1,
+            "memory_usage": 512,
+            "pinned_cpus": {2},
+            "siblings": [{0, 1}, {2, 3}, {4, 5}],
+            "mempages": [
+                objects.NUMAPagesTopology(size_kb=4, total=1 << 20, used=0)
+            ],
+            **fields,
+        }
+    )
+    return jsonutils.dumps(
+        objects.NUMATopology(cells=[cell]).obj_to_primitive()
+    )
+
+
+def test_a_line(read):
+    host = read("cell:2 core:2 pu:2", "--used", "1,6", as_file=False)
+    assert [cell.dedicated for cell in host.cells] == [
+        {0, 1, 2, 3},
+        {4, 5, 6, 7},
+    ]
+    assert [cell.pinned for cell in host.cells] == [{1}, {6}]
+    assert [cell.free for cell in host.cells] == [{0, 2, 3}, {4, 5, 7}]
+    assert [cell.shared for cell in host.cells] == [set(), set()]
+
+
+def test_capabilities(read):
+    (cell,) = read(CAPABILITIES).cells
+    assert cell.dedicated == {0, 1}
+    assert cell.shared == set()
+    assert list(cell.siblings) == [{0, 1}]
+    assert cell.memory_kib == 4 << 20
+
+
+def test_a_topology_of_nova(read):
+    (cell,) = read(topology()).cells
+    assert cell.dedicated == {2, 3, 4, 5}
+    assert cell.pinned == {2}
+    assert cell.shared == {0, 1}
+    assert (cell.memory_kib, cell.memory_used_kib) == (4 << 20, 512 << 10)
+    assert list(cell.pages) == [Pages(4, 1 << 20)]
+
+
+@pytest.mark.parametrize(
+    ("options", "dedicated", "shared", "pinned"),
+    [
+        pytest.param([], {2, 3, 4, 5}, {0, 1}, {2}, id="as Nova has it"),
+        pytest.param(
+            ["--used", "4"], {2, 3, 4, 5}, {0, 1}, {2, 4}, id="more in use"
+        ),
+        pytest.param(
+            ["--dedicated", "0-3"],
+            {0, 1, 2, 3},
+            set(),
+            {2},
+            id="other dedicated pCPUs leave none shared",
+        ),
+        pytest.param(
+            ["--shared", "5"],
+            {0, 1, 2, 3, 4},
+            {5},
+            {2},
+            id="other shared pCPUs leave all others dedicated",
+        ),
+        pytest.param(
+            ["--dedicated", "2-3", "--shared", "4"],
+            {2, 3},
+            {4},
+            {2},
+            id="both",
+        ),
+    ],
+)
+def test_arguments_go_before_what_nova_has(
+    read, options, dedicated, shared, pinned
+):
+    (cell,) = read(topology(), *options).cells
+    assert (cell.dedicated, cell.shared) == (dedicated, shared)
+    assert cell.pinned == pinned
+    assert cell.free == dedicated - pinned
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        pytest.param("", "neither the XML of", id="an empty file"),
+        pytest.param("cells", "neither the XML of", id="any text"),
+        pytest.param("<domain/>", "it is a <domain> document", id="other XML"),
+        pytest.param("<", "capabilities: ", id="broken XML"),
+        pytest.param("{}", "not a numa_topology", id="other JSON"),
+        pytest.param("[1]", "not a numa_topology", id="a JSON list"),
+        pytest.param('{"cells": []', "not a numa_topology", id="broken JSON"),
+        pytest.param(
+            topology().replace('"1.2"', '"9.2"'),
+            "Version 9.2 of NUMATopology is not supported",
+            id="a topology of a Nova to come",
+        ),
+        pytest.param(
+            topology(siblings=[{2, 3}, {3, 4}, {5}]),
+            "pCPUs [3] are in several cores",
+            id="a machine that cannot be",
+        ),
+    ],
+)
+def test_nonsense_files_are_named(read, source, complaint):
+    with pytest.raises(InputError) as caught:
+        read(source)
+    assert str(caught.value).startswith("--host")
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "complaint"),
+    [
+        pytest.param(
+            "no-such-file",
+            [],
+            "No such file or directory; it is a file, or a line such as",
+            id="a file that there is not",
+        ),
+        pytest.param("/", [], "Is a directory", id="a directory"),
+        pytest.param("a\0b", [], "it is a file, or a line", id="a NUL"),
+        pytest.param(
+            "cell:1 core:x", [], "'core:x' is not a level", id="a wrong line"
+        ),
+        pytest.param(
+            "cell:1 core:4",
+            ["--used", "2,4-5"],
+            "--used: the host has no pCPUs 4-5, only 0-3",
+            id="used pCPUs that there are not",
+        ),
+        pytest.param(
+            "cell:1 core:4",
+            ["--dedicated", "9"],
+            "--dedicated: the host has no pCPUs 9",
+            id="dedicated pCPUs that there are not",
+        ),
+        pytest.param(
+            "cell:1 core:4",
+            ["--shared", "9"],
+            "--shared: the host has no pCPUs 9",
+            id="shared pCPUs that there are not",
+        ),
+        pytest.param(
+            "cell:1 core:4",
+            ["--shared", "0-1", "--dedicated", "1-3"],
+            "both name 1; they must be apart, or the same",
+            id="dedicated and shared overlap",
+        ),
+        pytest.param(
+            "cell:1 core:4",
+            ["--shared", "0-1", "--used", "1-2"],
+            "--used: pCPUs 1 are not dedicated",
+            id="used pCPUs that are shared",
+        ),
+    ],
+)
+def test_nonsense_arguments_are_named(read, source, options, complaint):
+    with pytest.raises(InputError) as caught:
+        read(source, *options, as_file=False)
+    assert complaint in str(caught.value)
+
+
+def test_standard_input(pinning_filter):
+    answer = pinning_filter(
+        *("fit", "--host", "-", "--vcpus", "2", "--ram", "64"),
+        *("--property", "hw:cpu_policy=dedicated"),
+        *("-f", "value", "-c", "pinning"),
+        stdin=CAPABILITIES.encode(),
+    )
+    assert answer == (0, "0->0 1->1\n", "")
