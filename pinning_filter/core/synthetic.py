@@ -34,8 +34,8 @@ class _Shape:
     """A line that was read: all host cells are alike."""
 
     cells: int = 0
-    l3s: int = 1  #: last-level caches of a host cell
-    cores: int = 0  #: cores of a last-level cache
+    l3s: int | None = None  #: last-level caches of a host cell; None: unknown
+    cores: int = 0  #: cores of a last-level cache, or of a host cell
     threads: int = 1  #: threads of a core
     memory_kib: int = _MEMORY_KIB
     pages: tuple[Pages, ...] = ()  #: but those of 4 KiB
@@ -45,8 +45,8 @@ def host(text: str, used: Iterable[int] = ()) -> Host:
     """Make the host that a line describes.
 
     Levels from the outside in, each with how many there are in the one
-    around it: ``cell`` (NUMA cells), ``l3`` (last-level caches, may be left
-    out), ``core``, ``pu`` (threads; left out: 1). pCPUs are numbered in
+    around it: ``cell`` (NUMA cells), ``l3`` (last-level caches; left out:
+    unknown), ``core``, ``pu`` (threads; left out: 1). pCPUs are numbered in
     order, the threads of a core side by side. ``cell`` takes options:
     ``memory``, 1 TiB if not given, and ``pages``, the huge pages among it;
     the rest is pages of 4 KiB. Each host cell is a socket of its own. All
@@ -77,26 +77,29 @@ def host(text: str, used: Iterable[int] = ()) -> Host:
 
 
 def _cell(shape: _Shape, number: int, used: frozenset[int]) -> HostCell:
-    cores = shape.l3s * shape.cores
-    first = number * cores * shape.threads
-    siblings = [
-        frozenset(range(start, start + shape.threads))
-        for start in range(
-            first, first + cores * shape.threads, shape.threads
-        )
-    ]
-    dedicated = frozenset[int]().union(*siblings)
+    size = (shape.l3s or 1) * shape.cores * shape.threads
+    first = number * size
+    dedicated = frozenset(range(first, first + size))
     huge_kib = sum(pages.total_kib for pages in shape.pages)
     small = Pages(_SMALL_KIB, (shape.memory_kib - huge_kib) // _SMALL_KIB)
     return HostCell(
         number,
         dedicated=dedicated,
         pinned=dedicated & used,
-        siblings=siblings,
+        siblings=_groups(first, size, shape.threads),
         memory_kib=shape.memory_kib,
         pages=(small, *shape.pages),
         socket=number,
+        caches=_groups(first, size, size // shape.l3s) if shape.l3s else (),
     )
+
+
+def _groups(first: int, size: int, of: int) -> list[frozenset[int]]:
+    """``size`` ids from ``first`` on, in groups of ``of``."""
+    return [
+        frozenset(range(start, start + of))
+        for start in range(first, first + size, of)
+    ]
 
 
 def _read(text: str, problems: list[str]) -> _Shape:
@@ -127,7 +130,7 @@ def _read(text: str, problems: list[str]) -> _Shape:
     return dataclasses.replace(
         shape,
         cells=found.get("cell", 0),
-        l3s=found.get("l3", 1),
+        l3s=found.get("l3"),
         cores=found.get("core", 0),
         threads=found.get("pu", 1),
     )
@@ -185,7 +188,9 @@ def _size_kib(text: str, problems: list[str]) -> int:
 def _impossible(shape: _Shape) -> list[str]:
     """What cannot be, although every part was understood."""
     problems = []
-    pcpus = math.prod((shape.cells, shape.l3s, shape.cores, shape.threads))
+    pcpus = math.prod(
+        (shape.cells, shape.l3s or 1, shape.cores, shape.threads)
+    )
     if pcpus > cpuset.LARGEST_ID + 1:
         problems.append(
             f"it has {pcpus} pCPUs, at most {cpuset.LARGEST_ID + 1} can be"

@@ -28,7 +28,7 @@ TIB_KIB = 1 << 30
         pytest.param(
             "cell:1 l3:2 core:2",
             [[{0}, {1}, {2}, {3}]],
-            id="each last-level cache has its own cores",
+            id="each last-level cache has cores of its own",
         ),
         pytest.param(
             "  cell:2   core:1\tpu:4 ",
@@ -44,6 +44,27 @@ def test_levels(line, siblings):
         set().union(*cores) for cores in siblings
     ]
     assert host.check() is host
+
+
+@pytest.mark.parametrize(
+    ("line", "caches"),
+    [
+        pytest.param("cell:2 core:2", [[], []], id="not said, not known"),
+        pytest.param(
+            "cell:2 l3:1 core:2 pu:2",
+            [[{0, 1, 2, 3}], [{4, 5, 6, 7}]],
+            id="one a host cell",
+        ),
+        pytest.param(
+            "cell:1 l3:2 core:2 pu:2",
+            [[{0, 1, 2, 3}, {4, 5, 6, 7}]],
+            id="several a host cell",
+        ),
+    ],
+)
+def test_last_level_caches(line, caches):
+    host = synthetic.host(line)
+    assert [list(cell.caches) for cell in host.cells] == caches
 
 
 def test_cells_are_numbered_and_sockets_of_their_own():
