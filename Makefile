@@ -7,8 +7,6 @@ JOBS ?= auto
 bin := $(VENV)/bin
 ready := $(VENV)/.ready
 docs_ready := $(VENV)/.docs-ready
-# Nova of this day still imports eventlet, which warns whoever imports it.
-export PYTHONWARNINGS ?= ignore::DeprecationWarning
 
 .DEFAULT_GOAL := help
 .PHONY: help venv schemas demo test unit lint types docs bench nova-suite \
