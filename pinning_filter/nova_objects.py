@@ -117,9 +117,11 @@ def _made(
     mempages: list[objects.NUMAPagesTopology],
     socket: int | None,
 ) -> HostCell:
-    fields = (dedicated, pinned, siblings, shared, shared_used, mempages)
-    if None in fields:
+    if siblings is None or shared is None:
         raise TypeError("a field is None")
+    # One look at all numbers: negative if one is, an error if one is none.
+    if number | shared_used | memory_mib | memory_used_mib < 0:
+        raise TypeError("a number is below 0")
     # Past the constructor, which takes longer than all the rest of this.
     return tuple.__new__(
         HostCell,

@@ -196,9 +196,9 @@ def _fit_candidates(
     answer serves all that name alike ones.
     """
     candidates = host_state.allocation_candidates
-    if not candidates:
-        return Refusal((Fact(Code.CANDIDATES),))
     mappings = [candidate["mappings"] for candidate in candidates]
+    if not mappings:
+        return Refusal((Fact(Code.CANDIDATES),))
     pci_stats = host_state.pci_stats
     pci_requests = question.pci_requests
     if not (pci_requests and pci_stats):
