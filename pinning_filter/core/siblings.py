@@ -10,6 +10,7 @@ vCPU gets.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -108,14 +109,12 @@ def _first_whole_cores(cell: HostCell, count: int) -> list[int] | None:
     there is what makes a large host as fast as a small one.
     """
     free, cores = cell.free, cell.siblings
-    threads = max(map(len, cores), default=0)
-    pcpus: list[int] = []
-    for core in cores:
-        if len(core) == threads and core <= free:
-            pcpus += core & free
-            if len(pcpus) >= count:
-                return pcpus[:count]
-    return None
+    threads = max(map(len, cores), default=1) or 1
+    enough = -(-count // threads)
+    whole = list(itertools.islice(filter(free.__ge__, cores), enough))
+    if len(whole) < enough or min(map(len, whole), default=0) < threads:
+        return None
+    return [pcpu for core in whole for pcpu in core & free][:count]
 
 
 def _required(cell: HostCell, count: int) -> list[int] | Fact:
