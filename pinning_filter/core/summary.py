@@ -1,0 +1,263 @@
+"""One sentence out of many refusals.
+
+After the answer: ``fit`` says of each host why not; this says it of all of
+them at once, to whoever asked for the server. Tenants read the sentence, so
+it is made of numbers alone: no name of a host, a network or a device.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pinning_filter.core.refusal import Code, Fact, Refusal
+from pinning_filter.core.request import (
+    CpuPolicy,
+    PageSize,
+    Request,
+    ThreadPolicy,
+)
+
+#: Guests that leave, or are moved, can cure these.
+_FOR_NOW = {
+    Code.PCPUS,
+    Code.SIBLINGS,
+    Code.WHOLE_CORES,
+    Code.SHARED_RATIO,
+    Code.MEMORY,
+    Code.MEMORY_RATIO,
+    Code.PAGES,
+    Code.TOGETHER,
+    Code.PHYSNET,
+    Code.TUNNEL,
+    Code.DEVICES,
+}
+#: Only a larger host would cure these; what is left only another kind.
+_TOO_SMALL = {
+    Code.HOST_CELLS,
+    Code.PCPUS_TOTAL,
+    Code.SHARED_CPUS,
+    Code.MEMORY_TOTAL,
+}
+_UNKNOWN = Fact(Code.UNREADABLE)
+
+
+class Reason(NamedTuple):
+    """Why some of the hosts were refused: the same reason for each."""
+
+    fact: Fact  #: of the host that came nearest
+    hosts: int  #: how many hosts were refused for it
+
+
+def headline(refusal: Refusal) -> Fact:
+    """The one fact that says best why a host was refused.
+
+    1. A fact about the whole host, if there is one.
+    2. Else, of the guest cells that fit no host cell, the one that is
+       farthest from fitting, and of its facts the nearest to fitting.
+
+    How near a fact is: what guests that leave can cure before what only a
+    larger host can, then the smaller share of what was asked for that is
+    missing. Ties: the order of the facts.
+
+    >>> headline(Refusal((Fact(Code.PCPUS, 6, 2, "pCPUs", 0),
+    ...                   Fact(Code.PCPUS, 6, 4, "pCPUs", 1)))).free
+    4
+    """
+    by_guest_cell: dict[int | None, list[Fact]] = {}
+    for fact in refusal.facts:
+        if fact.host_cell is None:
+            return fact
+        by_guest_cell.setdefault(fact.guest_cell, []).append(fact)
+    if not by_guest_cell:
+        return _UNKNOWN
+    # One that fits somewhere has a fact for fewer host cells than the rest.
+    most = max(map(len, by_guest_cell.values()))
+    return max(
+        (
+            min(facts, key=_distance)
+            for facts in by_guest_cell.values()
+            if len(facts) == most
+        ),
+        key=_distance,
+    )
+
+
+def _distance(fact: Fact) -> tuple[int, float]:
+    missing = 1 - fact.free / fact.needed if fact.needed else 1.0
+    if fact.code in _FOR_NOW:
+        return 0, missing
+    return (1, missing) if fact.code in _TOO_SMALL else (2, 1.0)
+
+
+def reasons(refusals: Iterable[Refusal]) -> list[Reason]:
+    """The reasons, the most frequent first; ties: the nearest, the first."""
+    found: dict[tuple[Code, str], list[Fact]] = collections.defaultdict(list)
+    for refusal in refusals:
+        fact = headline(refusal)
+        found[fact.code, fact.unit].append(fact)
+    made = [
+        Reason(min(facts, key=_distance), len(facts))
+        for facts in found.values()
+    ]
+    return sorted(made, key=lambda made: (-made.hosts, _distance(made.fact)))
+
+
+def sentence(
+    request: Request | None,
+    refusals: Sequence[Refusal],
+    longest: int | None = None,
+) -> str:
+    """Why a request fits none of the hosts, for whoever asked.
+
+    >>> from pinning_filter.core.request import GuestCell
+    >>> asked = Request((GuestCell(dedicated=frozenset(range(6))),))
+    >>> short = Fact(Code.PCPUS, 6, 4, "pCPUs", host_cell=0)
+    >>> sentence(asked, [Refusal((short,))] * 12)
+    ... # doctest: +NORMALIZE_WHITESPACE
+    'No host can take 6 pinned vCPUs in one NUMA cell: 6 free pCPUs are needed
+     in one NUMA cell, the best of 12 hosts has 4.'
+
+    :param request: what was asked for; None: it is not known.
+    :param longest: how many characters it may have; reasons that are one too
+        many are counted only. None: as many as it takes.
+    """
+    total = len(refusals)
+    begin = f"No host can take {asked(request)}: "
+    ranked = reasons(refusals)
+    clauses = [_clause(reason, total) for reason in ranked]
+    for shown in range(len(clauses), 0, -1):
+        rest = sum(reason.hosts for reason in ranked[shown:])
+        tail = f"; {_hosts(rest, total)} for other reasons" if rest else ""
+        text = f"{begin}{'; '.join(clauses[:shown])}{tail}."
+        if longest is None or len(text) <= longest:
+            return text
+    return f"No host of {total} can take the server."
+
+
+def asked(request: Request | None) -> str:
+    """What a request asks for, as the object of a sentence.
+
+    >>> asked(None)
+    'vCPUs with a NUMA topology'
+    """
+    if request is None:
+        return "vCPUs with a NUMA topology"
+    dedicated = [len(cell.dedicated) for cell in request.cells]
+    shared = sum(len(cell.shared) for cell in request.cells)
+    parts = []
+    if request.pinned:
+        parts.append(_count(sum(dedicated), "pinned vCPU"))
+    if shared:
+        parts.append(_count(shared, "floating vCPU"))
+    text = " and ".join(parts)
+    if len(request.cells) == 1:
+        text += " in one NUMA cell"
+    else:
+        sizes = [len(cell.vcpus) for cell in request.cells]
+        text += f" in {len(sizes)} NUMA cells"
+        if len(set(sizes)) > 1 and len(sizes) <= _MOST_SIZES:
+            text += f" of {' + '.join(map(str, sizes))}"
+    if wishes := _wishes(request):
+        text += f" with {' and '.join(wishes)}"
+    return text
+
+
+#: Guest cells of different sizes are listed up to this many.
+_MOST_SIZES = 8
+
+
+def _wishes(request: Request) -> list[str]:
+    wishes = []
+    if (
+        request.cpu_policy is not CpuPolicy.SHARED
+        and request.thread_policy is not ThreadPolicy.PREFER
+    ):
+        wishes.append(f"thread policy {request.thread_policy.value}")
+    if request.pinned and request.emulator_isolated:
+        wishes.append("isolated emulator threads")
+    size = request.cells[0].page_size
+    if size is not None:
+        wishes.append(
+            f"{PageSize(size).name.lower()} memory pages"
+            if size < 0
+            else f"memory pages of {_memory(size)}"
+        )
+    return wishes
+
+
+def _clause(reason: Reason, total: int) -> str:
+    """One reason as a clause about the hosts that were refused for it."""
+    fact = reason.fact
+    amount = _memory if fact.unit == "KiB" else "{:g}".format
+    one = reason.hosts == 1
+    hosts = _hosts(reason.hosts, total)
+    return _CLAUSES[fact.code].format(
+        hosts=hosts,
+        best=hosts if one else f"the best of {reason.hosts} hosts",
+        have="has" if one else "have",
+        report="reports" if one else "report",
+        are="is" if one else "are",
+        needed=amount(fact.needed),
+        free=amount(max(0, fact.free)),
+    )
+
+
+def _hosts(number: int, total: int) -> str:
+    if number < total:
+        return f"{number} of {total} hosts"
+    return _count(number, "host")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _memory(kib: float) -> str:
+    """Rounded down to whole MiB, so that too little never looks enough."""
+    if kib < 1 << 10:
+        return f"{kib:g} KiB"
+    mib = int(kib) >> 10
+    return f"{mib >> 10} GiB" if mib % (1 << 10) == 0 else f"{mib} MiB"
+
+
+_CLAUSES = {
+    Code.HOST_CELLS: "{needed} NUMA cells are needed, {best} has {free}",
+    Code.PCPUS: "{needed} free pCPUs are needed in one NUMA cell, "
+    "{best} has {free}",
+    Code.PCPUS_TOTAL: "{needed} pCPUs are needed in one NUMA cell, "
+    "{best} has {free} even when empty",
+    Code.NO_SMT: "{hosts} {have} no SMT, which "
+    "hw:cpu_thread_policy=require needs",
+    Code.SMT: "{hosts} {have} SMT, which hw:cpu_thread_policy=isolate "
+    "cannot use there",
+    Code.SIBLINGS: "hw:cpu_thread_policy=require needs {needed} free pCPUs "
+    "beside a sibling in one NUMA cell, {best} has {free}",
+    Code.WHOLE_CORES: "hw:cpu_thread_policy=isolate needs {needed} wholly "
+    "free cores in one NUMA cell, {best} has {free}",
+    Code.SHARED_CPUS: "{needed} shared pCPUs are needed in one NUMA cell, "
+    "{best} has {free}",
+    Code.SHARED_RATIO: "room for {needed} floating vCPUs is needed in one "
+    "NUMA cell, {best} has it for {free}",
+    Code.MEMORY: "{needed} of free memory are needed in one NUMA cell, "
+    "{best} has {free}",
+    Code.MEMORY_TOTAL: "{needed} of memory are needed in one NUMA cell, "
+    "{best} has {free} even when empty",
+    Code.MEMORY_RATIO: "{needed} of memory are needed in one NUMA cell, "
+    "{best} may give {free}",
+    Code.PAGE_SIZE: "{hosts} {have} no memory pages of the size asked for",
+    Code.PAGE_MULTIPLE: "{needed} of memory are not a whole number of the "
+    "pages that {hosts} {have}",
+    Code.PAGES: "{needed} in free memory pages of the size asked for are "
+    "needed in one NUMA cell, {best} has {free}",
+    Code.TOGETHER: "{needed} NUMA cells must fit at the same time, "
+    "{best} can take {free}",
+    Code.PHYSNET: "on {hosts} no NUMA cell near the network is free for it",
+    Code.TUNNEL: "on {hosts} no NUMA cell near the network is free for it",
+    Code.DEVICES: "{needed} PCI devices are needed near its NUMA cells, "
+    "{best} has {free}",
+    Code.CANDIDATES: "{hosts} {have} no allocation candidate left",
+    Code.NO_TOPOLOGY: "{hosts} {report} no NUMA topology",
+    Code.UNREADABLE: "{hosts} cannot be read",
+}
