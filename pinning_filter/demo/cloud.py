@@ -224,7 +224,7 @@ class Cloud:
 
     @property
     def log(self) -> str:
-        """All that Nova has logged at INFO and above."""
+        """All that Nova has logged at WARNING and above."""
         return self._nova.stdlog.logger.output
 
     def _server(self, server: dict[str, Any]) -> Server:
@@ -264,6 +264,7 @@ def cloud(numa_filter: str = OURS) -> Iterator[Cloud]:
     nova = _Nova(numa_filter)
     try:
         nova.setUp()
+        root.setLevel(logging.WARNING)
         yield Cloud(nova)
     finally:
         # On the way down the log is no longer kept, but written to stderr.

@@ -1,0 +1,98 @@
+"""Nova in one process, and a check of every guest that a test boots."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+
+import pytest
+from lxml import etree
+from nova import objects
+
+from pinning_filter import domain_xml, nova_guest, nova_objects
+from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.demo import cloud as demo_cloud
+from tests.unit.test_nova_guest import said
+
+
+@pytest.fixture
+def cloud():
+    """A Nova with our filter and fit, without any compute yet."""
+    with _checked(demo_cloud.OURS) as running:
+        yield running
+
+
+@pytest.fixture
+def stock_cloud():
+    """A Nova with the filter and the fit that it brings."""
+    with demo_cloud.cloud(demo_cloud.STOCK) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _checked(numa_filter):
+    with demo_cloud.cloud(numa_filter) as running:
+        boot_many = running.boot_many
+
+        @functools.wraps(boot_many)
+        def boot_and_check(*args, **kwargs):
+            servers = boot_many(*args, **kwargs)
+            for server in servers:
+                if server.instance and server.instance.numa_topology:
+                    check_xml(running, server)
+            return servers
+
+        running.boot_many = boot_and_check
+        yield running
+
+
+def check_xml(running, server):
+    """Ours is, element by element, what Nova's libvirt driver wrote."""
+    nova_s = etree.fromstring(server.xml)
+    ours = etree.fromstring(server.xml)
+    placement = claimed(running, server)
+    domain_xml.put_into(
+        ours,
+        placement,
+        nova_guest.settings(
+            server.instance.flavor, server.instance.image_meta, mirror=False
+        ),
+    )
+    assert said(ours) == said(nova_s)
+
+
+def claimed(running, server):
+    """The placement that Nova keeps of a server."""
+    topology = server.instance.numa_topology
+    host = nova_objects.host_from_nova(running.host_topology(server.host))
+    host_cells = {cell.id: cell for cell in host.cells}
+    request = nova_objects.request_from_nova(topology)
+    return Placement(
+        request,
+        tuple(
+            CellPlacement(
+                guest_cell,
+                host_cells[cell.id],
+                dict(cell.cpu_pinning or {}),
+                cell.pagesize or None,
+                frozenset(cell.cpuset_reserved or ()),
+            )
+            for guest_cell, cell in zip(
+                request.cells, topology.cells, strict=True
+            )
+        ),
+    )
+
+
+@pytest.fixture
+def pinned_on():
+    """The pCPUs that Nova counts as pinned on a compute."""
+
+    def pinned(running, name):
+        topology = running.host_topology(name)
+        return set().union(*(cell.pinned_cpus for cell in topology.cells))
+
+    return pinned
+
+
+objects.register_all()
