@@ -16,7 +16,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from pinning_filter.core import siblings
+from pinning_filter.core import siblings, tight
 from pinning_filter.core.assignment import Cover, assign, shortage
 from pinning_filter.core.host import Host, HostCell, Pages
 from pinning_filter.core.placement import CellPlacement, Placement
@@ -36,6 +36,9 @@ class Strategy:
     #: Fullest host cells first, instead of emptiest (``[compute]
     #: packing_host_numa_cells_allocation_strategy``).
     pack: bool = False
+    #: Fullest host cells first, and in them half-used cores before whole
+    #: ones (:mod:`~pinning_filter.core.tight`), instead of emptiest.
+    tight: bool = False
 
 
 #: Nova's own preference.
@@ -93,8 +96,8 @@ def fit(
         return Refusal((Fact(Code.HOST_CELLS, needed, have, "NUMA cells"),))
     ordered = in_order(host, request, devices, strategy)
     if needed == 1:
-        return _fit_one(host, ordered, request, devices)
-    return _fit_several(host, ordered, request, devices)
+        return _fit_one(host, ordered, request, devices, strategy)
+    return _fit_several(host, ordered, request, devices, strategy)
 
 
 def in_order(
@@ -114,12 +117,13 @@ def in_order(
     3. Cells with more free memory first.
     4. The host's own order.
 
-    2 and 3 are turned round by ``Strategy.pack``. Where a guest needs every
-    host cell the host's own order stands. Source: Nova.
+    2 and 3 are turned round by ``Strategy.pack`` and ``Strategy.tight``.
+    Where a guest needs every host cell the host's own order stands. Source:
+    Nova.
     """
     if len(host.cells) <= len(request.cells):
         return host.cells
-    sign = 1 if strategy.pack else -1
+    sign = 1 if strategy.pack or strategy.tight else -1
     pinned = request.pinned
 
     def preference(cell: HostCell) -> tuple[int, int, int]:
@@ -137,6 +141,7 @@ def _fit_one(
     ordered: Sequence[HostCell],
     request: Request,
     devices: Devices | None,
+    strategy: Strategy,
 ) -> Placement | Refusal:
     """One guest cell: the first host cell that takes it."""
     covers = _network_covers(ordered, request)
@@ -146,7 +151,7 @@ def _fit_one(
     if devices is not None and devices.requested:
         attempts = devices.attempts
     for position, cell in enumerate(ordered):
-        found = _fit_cell(host, cell, request, 0)
+        found = _fit_cell(host, cell, request, 0, strategy)
         if isinstance(found, Fact):
             facts.append(found)
         elif unmet := _unmet(covers, 1 << position):
@@ -172,12 +177,13 @@ def _fit_several(
     ordered: Sequence[HostCell],
     request: Request,
     devices: Devices | None,
+    strategy: Strategy,
 ) -> Placement | Refusal:
     """Several guest cells: every pair by itself, then all at once."""
     kinds = [_kind(request, index) for index in range(len(request.cells))]
     found = {
         kind: [
-            _fit_cell(host, cell, request, kinds.index(kind))
+            _fit_cell(host, cell, request, kinds.index(kind), strategy)
             for cell in ordered
         ]
         for kind in dict.fromkeys(kinds)
@@ -290,7 +296,11 @@ def _placed(
 
 
 def _fit_cell(
-    host: Host, cell: HostCell, request: Request, index: int
+    host: Host,
+    cell: HostCell,
+    request: Request,
+    index: int,
+    strategy: Strategy,
 ) -> _Fit | Fact:
     """One guest cell on one host cell. All conditions are *hard*.
 
@@ -315,7 +325,8 @@ def _fit_cell(
         return Fact(Code.SHARED_CPUS, shared, total, "pCPUs", cell.id)
     if needed > len(cell.free):
         return Fact(Code.PCPUS, needed, len(cell.free), "pCPUs", cell.id)
-    taken = siblings.take(cell, dedicated, request.thread_policy, reserve)
+    take = tight.take if strategy.tight else siblings.take
+    taken = take(cell, dedicated, request.thread_policy, reserve)
     if isinstance(taken, Fact):
         return taken
     if request.cpu_policy is not CpuPolicy.DEDICATED:
