@@ -17,11 +17,13 @@ from nova.pci import stats
 from nova.virt import hardware
 from oslo_log import log as logging
 
-from pinning_filter import nova_objects, nova_pci
+from pinning_filter import nova_objects, nova_pci, opts
 from pinning_filter.core.fit import Strategy, fit
 from pinning_filter.core.refusal import Refusal
 
 LOG = logging.getLogger(__name__)
+
+opts.register(conf.CONF)
 
 #: Nova's own function, whatever is installed in its place.
 stock_fit = hardware.numa_fit_instance_to_host
@@ -30,7 +32,10 @@ stock_fit = hardware.numa_fit_instance_to_host
 def strategy() -> Strategy:
     """The preferences that ``nova.conf`` asks for."""
     compute = conf.CONF.compute
-    return Strategy(pack=compute.packing_host_numa_cells_allocation_strategy)
+    return Strategy(
+        pack=compute.packing_host_numa_cells_allocation_strategy,
+        tight=conf.CONF.pinning_filter.core_choice == "tight",
+    )
 
 
 def numa_fit_instance_to_host(

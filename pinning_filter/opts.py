@@ -49,7 +49,55 @@ until they are made anew: by a hard reboot, a resize or a migration.
 """,
 )
 
-OPTIONS = [GUEST_CPU_TOPOLOGY]
+CORE_CHOICE = cfg.StrOpt(
+    "core_choice",
+    default="nova",
+    choices=[
+        (
+            "nova",
+            "as Nova: the emptiest NUMA cell of the host (or the fullest, "
+            "with [compute] packing_host_numa_cells_allocation_strategy), and "
+            "in it the cores with the most free threads",
+        ),
+        (
+            "tight",
+            "the fullest NUMA cell that has room, and in it half-used cores "
+            "before whole ones are broken",
+        ),
+    ],
+    help="""
+Which NUMA cell and which cores of a host a guest gets, of those that it fits.
+
+Whether a guest fits never changes. With 'tight' more whole cores and whole
+NUMA cells stay free for later guests, such as those with
+hw:cpu_thread_policy=require or of many vCPUs; in exchange, guests share cores
+with other guests more often, unless their own policy forbids it. It goes well
+with PinningWeigher, which does the same for the choice between hosts.
+
+On hosts where nova-compute runs without pinning_filter Nova itself chooses.
+""",
+)
+
+PINNING_WEIGHT_MULTIPLIER = cfg.FloatOpt(
+    "pinning_weight_multiplier",
+    default=100.0,
+    help="""
+How much PinningWeigher counts beside other weighers.
+
+It weighs hosts for guests with dedicated vCPUs only, by how usable the
+capacity is that such a guest leaves behind. 0 switches it off, a negative
+number turns it round. Other weighers have multipliers near 1 and give at most
+that much, so the default lets this one decide, and the others between hosts
+that it finds alike. A host aggregate may set its own in its metadata, under
+the same name; of several the smallest counts. For nova-scheduler only.
+""",
+)
+
+OPTIONS = [
+    GUEST_CPU_TOPOLOGY,
+    CORE_CHOICE,
+    PINNING_WEIGHT_MULTIPLIER,
+]
 
 
 def register(conf: cfg.ConfigOpts) -> None:
