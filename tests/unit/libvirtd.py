@@ -1,0 +1,162 @@
+"""A libvirtd of a test's own, which sees and changes nothing of the machine's.
+
+It runs in a mount namespace, in which libvirt's folders are the test's, an
+empty file lies over ``/dev/kvm`` (so that QEMU emulates everywhere), and the
+first two pCPUs are shown as two threads of one core. ``main`` is what runs in
+there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+_TOOLS = ("unshare", "libvirtd", "virsh", "qemu-system-x86_64")
+_FOLDERS = ("run", "var/lib", "var/log", "var/cache", "etc")
+_PR_SET_CHILD_SUBREAPER = 36
+#: Seconds until libvirtd must listen.
+_PATIENCE = 60
+
+_LIBVIRTD_CONF = """\
+auth_unix_rw = "none"
+auth_unix_ro = "none"
+unix_sock_group = "root"
+"""
+_QEMU_CONF = """\
+user = "root"
+group = "root"
+security_driver = "none"
+stdio_handler = "file"
+namespaces = []
+cgroup_controllers = []
+"""
+
+
+def lacking() -> str:
+    """What this machine lacks for a private libvirtd; empty: nothing."""
+    if os.geteuid() != 0:
+        return "root"
+    if len(os.sched_getaffinity(0) & {0, 1}) < 2:
+        return "the pCPUs 0 and 1"
+    return ", ".join(tool for tool in _TOOLS if shutil.which(tool) is None)
+
+
+class Virsh:
+    """The daemon, by its own command line."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        self._socket = folder / "run" / "libvirt-sock"
+
+    def __call__(self, *arguments: str, stdin: str | None = None) -> str:
+        uri = f"qemu+unix:///system?socket={self._socket}"
+        return subprocess.run(
+            ["virsh", "--quiet", "--connect", uri, *arguments],
+            input=stdin,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+
+    def listens(self) -> bool:
+        return self._socket.exists()
+
+    def threads(self, domain: str) -> dict[str, str]:
+        """``Cpus_allowed_list`` of each of QEMU's threads by its name."""
+        pid = (self._folder / "run" / "qemu" / f"{domain}.pid").read_text()
+        found = {}
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            status = dict(
+                line.split(":\t", 1)
+                for line in (task / "status").read_text().splitlines()
+            )
+            found[status["Name"]] = status["Cpus_allowed_list"]
+        return found
+
+
+@contextlib.contextmanager
+def private(folder: pathlib.Path) -> Iterator[Virsh]:
+    """A libvirtd whose files are in a folder; ends with what it started."""
+    command = ["unshare", "--mount", sys.executable, __file__, str(folder)]
+    with open(folder / "libvirtd.log", "wb") as log:
+        daemon = subprocess.Popen(command, stdout=log, stderr=log)
+    virsh = Virsh(folder)
+    try:
+        limit = time.monotonic() + _PATIENCE
+        while not virsh.listens():
+            if daemon.poll() is not None or time.monotonic() > limit:
+                raise RuntimeError((folder / "libvirtd.log").read_text())
+            time.sleep(0.1)
+        yield virsh
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def main(folder: pathlib.Path) -> None:
+    """Inside the namespace: cover, start libvirtd, reap until told to end."""
+    for place in _FOLDERS:
+        source = folder / pathlib.Path(place).name
+        source.mkdir()
+        target = pathlib.Path("/", place, "libvirt")
+        target.mkdir(exist_ok=True)
+        _cover(source, target)
+    etc = folder / "etc"
+    (etc / "libvirtd.conf").write_text(_LIBVIRTD_CONF)
+    (etc / "qemu.conf").write_text(_QEMU_CONF)
+    _cover_file(folder / "kvm", "", pathlib.Path("/dev/kvm"))
+    for number, (target, text) in enumerate(_one_core()):
+        _cover_file(folder / f"sysfs-{number}", text, target)
+    # QEMU's processes leave libvirtd, and would be left to the machine.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    subprocess.Popen(["libvirtd", "--pid-file", folder / "libvirtd.pid"])
+    try:
+        while True:
+            os.waitpid(-1, 0)
+    finally:
+        me = os.getpid()
+        for child in _children(me):
+            os.kill(child, signal.SIGTERM)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+
+
+def _children(pid: int) -> list[int]:
+    listed = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
+
+
+def _one_core() -> Iterator[tuple[pathlib.Path, str]]:
+    """The files, and their new text, that make pCPUs 0 and 1 one core."""
+    for cpu in (0, 1):
+        topology = pathlib.Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
+        for name in ("thread_siblings", "core_cpus"):
+            width = len((topology / name).read_text().strip())
+            yield topology / name, "3".rjust(width, "0")
+            yield topology / f"{name}_list", "0-1"
+        yield topology / "core_id", "0"
+
+
+def _cover_file(source: pathlib.Path, text: str, target: pathlib.Path) -> None:
+    if target.exists():
+        source.write_text(text)
+        source.chmod(0o600 if not text else 0o644)
+        _cover(source, target)
+
+
+def _cover(source: pathlib.Path, target: pathlib.Path) -> None:
+    subprocess.run(["mount", "--bind", source, target], check=True)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
