@@ -1,0 +1,15 @@
+"""Sphinx, for the documentation of pinning_filter."""
+
+project = "pinning_filter"
+copyright = "The pinning_filter authors"
+extensions = [
+    "openstackdocstheme",
+    "oslo_config.sphinxext",
+    "reno.sphinxext",
+    "sphinx.ext.graphviz",
+]
+html_theme = "openstackdocs"
+openstackdocs_auto_name = False
+openstackdocs_auto_version = False
+openstackdocs_use_storyboard = False
+openstackdocs_repo_name = ""
