@@ -49,6 +49,76 @@ until they are made anew: by a hard reboot, a resize or a migration.
 """,
 )
 
+GUEST_NUMA_DISTANCES = cfg.BoolOpt(
+    "guest_numa_distances",
+    default=False,
+    help="""
+Whether a guest of several NUMA cells sees how far they are from each other.
+
+The distances are those of the host cells that it sits on. Want it on hosts
+where some cells are nearer to each other than others, with guests that place
+their own threads and memory. Without it a guest takes all its cells to be
+equally far.
+
+Off by default, as a guest keeps the distances it was started with when it is
+live migrated, and then they may be wrong until it is started anew. For
+nova-compute with the driver of pinning_filter; the scheduler does not read it.
+""",
+)
+
+EMULATOR_THREADS_ON_FIRST_CELL = cfg.BoolOpt(
+    "emulator_threads_on_first_cell",
+    default=False,
+    help="""
+Whether emulator and I/O threads of a guest of several NUMA cells stay on one.
+
+They then run on the pCPUs of the guest's first cell that has any for them,
+instead of those of all its cells. Want it where guests of several cells do
+much I/O from their first cell, whose devices are near it, and the vCPUs of
+the other cells are to be left alone. The threads share fewer pCPUs with the
+vCPUs, so the vCPUs of the first cell are disturbed more.
+
+Off by default, as with Nova. Where the flavor says where emulator threads go
+(hw:emulator_threads_policy) it changes nothing. For nova-compute with the
+driver of pinning_filter; the scheduler does not read it.
+""",
+)
+
+ALIGN_LAST_LEVEL_CACHE = cfg.BoolOpt(
+    "align_last_level_cache",
+    default=False,
+    help="""
+Whether the vCPUs of a guest cell share last-level (L3) caches where they can.
+
+Among cores that are equally good otherwise, those of as few caches as
+possible are taken, the emptiest first. Whether a guest fits never changes,
+only which cores it gets. Want it where host cells have several L3 caches, as
+on AMD EPYC with NPS1 or NPS2; elsewhere it makes no difference.
+
+Off by default, as guests get other pCPUs than Nova would give them. For
+nova-compute with the driver of pinning_filter, which tells the schedulers:
+hosts may differ in it.
+""",
+)
+
+EXPLAIN_IN_FAULT = cfg.BoolOpt(
+    "explain_in_fault",
+    default=True,
+    help="""
+Whether a server that no host can take says why in its fault.
+
+When PinningFilter refuses the last host, the fault reads "No valid host was
+found. No host can take 6 pinned vCPUs in one NUMA cell: 6 free pCPUs are
+needed in one NUMA cell, the best of 12 hosts has 4." instead of "There are
+not enough hosts available." It holds numbers and no names, but tenants read
+it: turn it off where they must not learn how many hosts there are and how
+full these are. The scheduler's log has the sentence either way.
+
+For nova-scheduler. Requests for several servers at once keep Nova's words,
+as do moves of servers that were once booted together with others.
+""",
+)
+
 CORE_CHOICE = cfg.StrOpt(
     "core_choice",
     default="nova",
@@ -95,6 +165,10 @@ the same name; of several the smallest counts. For nova-scheduler only.
 
 OPTIONS = [
     GUEST_CPU_TOPOLOGY,
+    GUEST_NUMA_DISTANCES,
+    EMULATOR_THREADS_ON_FIRST_CELL,
+    ALIGN_LAST_LEVEL_CACHE,
+    EXPLAIN_IN_FAULT,
     CORE_CHOICE,
     PINNING_WEIGHT_MULTIPLIER,
 ]

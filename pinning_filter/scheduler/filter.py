@@ -12,18 +12,19 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from nova import objects
+from nova import conf, objects
 from nova.objects import fields
 from nova.scheduler import filters
 from nova.scheduler import utils as scheduler_utils
 from oslo_log import log as logging
 
-from pinning_filter import nova_fit, nova_objects, nova_pci
+from pinning_filter import nova_fit, nova_objects, nova_pci, opts
 from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.fit import Strategy, fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.core.request import Request
+from pinning_filter.scheduler import telling
 
 LOG = logging.getLogger(__name__)
 
@@ -83,29 +84,44 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
     def __init__(self) -> None:
         super().__init__()
         nova_fit.install()
+        opts.register(conf.CONF)
         #: Hosts that could not be read, with the cause that was logged.
         self._unreadable: dict[str, str] = {}
 
     def filter_all(
         self, filter_obj_list: Iterable[Any], spec_obj: objects.RequestSpec
     ) -> Iterator[Any]:
-        """Yield the hosts that pass; the request is read once for all."""
+        """Yield the hosts that pass; the request is read once for all.
+
+        :raises nova.exception.NoValidHost: after the last host, if all were
+            refused, to tell whoever asked for one server why.
+        """
         if scheduler_utils.request_is_rebuild(spec_obj):
             yield from filter_obj_list
             return
         question = self._question(spec_obj)
         if question is None:
             return
+        refusals: list[Refusal] = []
+        passed = False
         for host_state in filter_obj_list:
-            if self._passes(host_state, question):
+            answer = self._verdict(host_state, question)
+            if isinstance(answer, Refusal):
+                refusals.append(answer)
+            else:
+                passed = True
                 yield host_state
+        if refusals and not passed:
+            telling.refused(spec_obj, question.request, refusals)
 
     def host_passes(
         self, host_state: Any, spec_obj: objects.RequestSpec
     ) -> bool:
         """Whether one host passes. Never raises."""
         question = self._question(spec_obj)
-        return question is not None and self._passes(host_state, question)
+        return question is not None and not isinstance(
+            self._verdict(host_state, question), Refusal
+        )
 
     def _question(self, spec_obj: objects.RequestSpec) -> _Question | None:
         try:
@@ -116,16 +132,19 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
             )
             return None
 
-    def _passes(self, host_state: Any, question: _Question) -> bool:
+    def _verdict(
+        self, host_state: Any, question: _Question
+    ) -> Placement | Refusal | None:
+        """As :meth:`_answer`, and a host that cannot be read is refused."""
         try:
             answer = self._answer(host_state, question)
         except Exception as error:
             host_state.allocation_candidates = []
             self._warn(host_state, error)
-            return False
+            answer = Refusal((Fact(Code.UNREADABLE),))
         if answer is not None and LOG.isEnabledFor(logging.DEBUG):
-            _log(host_state, question, answer)
-        return not isinstance(answer, Refusal)
+            telling.verdict(host_state, question.instance_uuid, answer)
+        return answer
 
     def _answer(
         self, host_state: Any, question: _Question
@@ -224,18 +243,3 @@ def _fit_candidates(
     ]
     # A placement is true, a refusal is not: the first of the one, else any.
     return max(answers.values(), key=bool, default=Refusal(()))
-
-
-def _log(
-    host_state: Any, question: _Question, answer: Placement | Refusal
-) -> None:
-    if isinstance(answer, Refusal):
-        LOG.debug(
-            "%(host)s, %(node)s does not fit: %(reason)s",
-            {
-                "host": host_state.host,
-                "node": host_state.nodename,
-                "reason": answer.text,
-            },
-            instance_uuid=question.instance_uuid,
-        )

@@ -70,7 +70,7 @@ def dedicated(*sizes, policy="prefer", memory_mib=512):
 def spec(request=None, specs=None, image=None, **fields):
     return objects.RequestSpec(
         instance_uuid=UUID,
-        num_instances=1,
+        num_instances=2,  # no host for one of one is an exception
         numa_topology=twins.instance(request) if request else None,
         pci_requests=fields.pop(
             "pci_requests", objects.InstancePCIRequests(requests=[])

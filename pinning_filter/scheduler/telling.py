@@ -1,0 +1,82 @@
+"""What the filter says about its verdicts: in the log and in the fault.
+
+Beside the filter, which decides. The words about one host are those of
+``core.refusal``, about many those of ``core.summary``; here is who gets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nova import conf, exception, objects
+from oslo_log import log as logging
+
+from pinning_filter.core import cpuset, summary
+from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.core.refusal import Refusal
+from pinning_filter.core.request import Request
+
+LOG = logging.getLogger(__name__)
+
+#: What Nova keeps of a fault's message, less what it puts in front of ours.
+_LONGEST = 255 - len("No valid host was found. ")
+
+
+def refused(
+    spec_obj: objects.RequestSpec,
+    request: Request | None,
+    refusals: Sequence[Refusal],
+) -> None:
+    """Say why no host passed: in the log, and to whoever asked.
+
+    The latter only where one server was asked for. Of several, the first may
+    have been given its host, and Nova takes that back only if it is not
+    interrupted. ``num_instances`` is that of the boot: a server that was
+    booted with others keeps their number for its moves, which are of one
+    server each; it can be more than are asked for now, and never less.
+
+    :raises nova.exception.NoValidHost: to tell whoever asked.
+    """
+    # In place of what Nova logs, which it does not if it is interrupted.
+    LOG.info(
+        "Filter PinningFilter returned 0 hosts: %s",
+        summary.sentence(request, refusals),
+        instance_uuid=getattr(spec_obj, "instance_uuid", None),
+    )
+    one = "num_instances" in spec_obj and spec_obj.num_instances == 1
+    if one and conf.CONF.pinning_filter.explain_in_fault:
+        raise exception.NoValidHost(
+            reason=summary.sentence(request, refusals, _LONGEST)
+        )
+
+
+def verdict(
+    host_state: Any, instance_uuid: str | None, answer: Placement | Refusal
+) -> None:
+    """Say at DEBUG what one host was found to be."""
+    LOG.debug(
+        "%(host)s, %(node)s %(verdict)s: %(why)s",
+        {
+            "host": host_state.host,
+            "node": host_state.nodename,
+            "verdict": "fits" if answer else "does not fit",
+            "why": (
+                answer.text
+                if isinstance(answer, Refusal)
+                else "; ".join(map(_where, answer.cells))
+            ),
+        },
+        instance_uuid=instance_uuid,
+    )
+
+
+def _where(cell: CellPlacement) -> str:
+    """One guest cell of a placement, in a clause."""
+    parts = [f"host cell {cell.host_cell.id}"]
+    parts += [f"{vcpu}->{pcpu}" for vcpu, pcpu in sorted(cell.pinning.items())]
+    if cell.reserved:
+        parts.append(f"emulator threads on {cpuset.format(cell.reserved)}")
+    if cell.page_size_kib:
+        parts.append(f"pages of {cell.page_size_kib} KiB")
+    return " ".join(parts)
