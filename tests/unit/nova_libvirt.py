@@ -27,15 +27,24 @@ Options = Mapping[tuple[str | None, str], Any]
 
 @contextlib.contextmanager
 def libvirt_driver(
-    capabilities: bytes, options: Options | None = None
+    capabilities: bytes,
+    options: Options | None = None,
+    kind: type[driver.LibvirtDriver] = driver.LibvirtDriver,
 ) -> Iterator[driver.LibvirtDriver]:
     """A driver on the host that these capabilities describe.
 
-    Only the host's ``<topology>`` is taken from them.
+    Only the host's ``<topology>`` and ``<cache>`` are taken from them.
+
+    :param kind: Nova's own driver, or one made from it.
     """
-    topology = etree.fromstring(capabilities).find("host/topology")
+    host = etree.fromstring(capabilities).find("host")
+    topology = host.find("topology")
     info = fakelibvirt.HostInfo()
-    info.numa_topology = etree.tostring(topology, encoding="unicode")
+    info.numa_topology = "".join(
+        etree.tostring(each, encoding="unicode")
+        for each in host
+        if each.tag in ("topology", "cache")
+    )
     info.cpus = len(topology.findall(".//cpu"))
     with contextlib.ExitStack() as stack:
         conf = stack.enter_context(nova_conf.ConfFixture(driver.CONF))
@@ -56,7 +65,7 @@ def libvirt_driver(
             ),
         ):
             stack.enter_context(fixture)
-        yield driver.LibvirtDriver(fake.FakeVirtAPI(), True)
+        yield kind(fake.FakeVirtAPI(), True)
 
 
 def guest_xml(
@@ -66,6 +75,16 @@ def guest_xml(
     topology: objects.InstanceNUMATopology | None,
 ) -> etree._Element:
     """The ``<domain>`` that the driver writes for a placed guest."""
+    return etree.fromstring(guest_document(on, flavor, image, topology))
+
+
+def guest_document(
+    on: driver.LibvirtDriver,
+    flavor: objects.Flavor,
+    image: objects.ImageMeta,
+    topology: objects.InstanceNUMATopology | None,
+) -> str:
+    """The same as the text that libvirt is given."""
     instance = objects.Instance(
         context.get_admin_context(),
         uuid=uuids.instance,
@@ -94,7 +113,6 @@ def guest_xml(
     )
     virt_type = driver.CONF.libvirt.virt_type
     disks = blockinfo.get_disk_info(virt_type, instance, image)
-    config = on._get_guest_config(
-        instance, [], image, disks, context=context.get_admin_context()
+    return on._get_guest_xml(
+        context.get_admin_context(), instance, [], disks, image
     )
-    return etree.fromstring(config.to_xml())

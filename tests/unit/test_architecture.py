@@ -9,7 +9,14 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parents[2] / "pinning_filter"
 
 _XML = {"capabilities_xml", "domain_xml"}
-_NOVA = {"nova_fit", "nova_guest", "nova_objects", "nova_pci", "opts"}
+_NOVA = {
+    "nova_fit",
+    "nova_guest",
+    "nova_objects",
+    "nova_pci",
+    "nova_stats",
+    "opts",
+}
 _OUTSIDE_NOVA = {"nova", "oslo_config", "oslo_log", "oslo_serialization"}
 
 #: Room -> the rooms, beside itself, that it may import.

@@ -1,0 +1,226 @@
+"""``PinningLibvirtDriver``: Nova's libvirt driver, pinning by our engine.
+
+A thin layer: Nova's driver does everything, and this one
+
+* installs our fit, so that the claims on this compute node are its,
+* tells the schedulers so (``pinning_filter.nova_stats``),
+* hands every guest XML that Nova makes to ``guest_xml``, with the placement
+  that was claimed, and the pinning for a live migration likewise.
+
+Guests without a NUMA topology are Nova's alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from importlib import metadata
+from typing import Any
+
+import nova.conf
+from nova import objects
+from nova.virt import hardware
+from nova.virt.libvirt import driver
+from nova.virt.libvirt import utils as libvirt_utils
+from oslo_log import log as logging
+
+from pinning_filter import (
+    capabilities_xml,
+    domain_xml,
+    nova_fit,
+    nova_guest,
+    nova_objects,
+    nova_stats,
+    opts,
+)
+from pinning_filter.compute import claims, guest_xml
+from pinning_filter.core.errors import Invalid
+from pinning_filter.core.host import Host
+from pinning_filter.core.placement import Placement
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
+
+opts.register(CONF)
+
+#: Whether Nova asks for the machine type before it locks memory.
+_BY_MACHINE = "mach_type" in inspect.signature(
+    hardware.get_locked_memory_constraint
+).parameters
+
+
+class PinningLibvirtDriver(driver.LibvirtDriver):
+    """Nova's libvirt driver with our claims and our pinning XML."""
+
+    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        super().__init__(virtapi, read_only)
+        nova_fit.install()
+        claims.install()
+
+    def init_host(self, host: str) -> None:
+        super().init_host(host)
+        ours = CONF.pinning_filter
+        LOG.info(
+            "pinning_filter %(version)s decides claims in the place of Nova's "
+            "fit and writes the pinning in guest XML; guest CPU topology: "
+            "%(topology)s, last-level caches aligned: %(caches)s, guest NUMA "
+            "distances: %(distances)s, emulator threads on the first cell: "
+            "%(emulator)s",
+            {
+                "version": version(),
+                "topology": ours.guest_cpu_topology,
+                "caches": bool(self._aligned_caches()),
+                "distances": ours.guest_numa_distances,
+                "emulator": ours.emulator_threads_on_first_cell,
+            },
+        )
+
+    def _init_host_topology(self) -> None:
+        """Read the host while all its dedicated pCPUs are powered up."""
+        super()._init_host_topology()
+        ours = CONF.pinning_filter
+        if ours.align_last_level_cache or ours.guest_numa_distances:
+            _ = self._layout
+
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        """Nova's report, with what the schedulers are to know of us."""
+        resources = super().get_available_resource(nodename)
+        stats = nova_stats.write(version(), self._aligned_caches())
+        resources["stats"] = {**(resources.get("stats") or {}), **stats}
+        return resources
+
+    def _get_guest_xml(
+        self,
+        context: Any,
+        instance: objects.Instance,
+        network_info: Any,
+        disk_info: Any,
+        image_meta: objects.ImageMeta,
+        *args: Any,
+        **kwargs: Any,
+    ) -> str:
+        """Nova's document for a guest that is made or made anew."""
+        xml = super()._get_guest_xml(
+            context,
+            instance,
+            network_info,
+            disk_info,
+            image_meta,
+            *args,
+            **kwargs,
+        )
+        topology = instance.numa_topology
+        placement = self._placement(topology, instance)
+        if placement is None:
+            return xml
+        try:
+            settings = self._settings(instance.flavor, image_meta)
+            return guest_xml.rewritten(xml, placement, settings)
+        except Invalid as error:
+            LOG.warning(
+                "The guest's XML stays as Nova wrote it: %s",
+                error,
+                instance=instance,
+            )
+            return xml
+
+    def _get_live_migrate_numa_info(
+        self,
+        instance_numa_topology: objects.InstanceNUMATopology | None,
+        flavor: objects.Flavor,
+        image_meta: objects.ImageMeta,
+    ) -> objects.LibvirtLiveMigrateNUMAInfo:
+        """The pinning here, for the XML that the source updates.
+
+        A guest that runs keeps the CPUs and cells that it sees.
+        """
+        info = super()._get_live_migrate_numa_info(
+            instance_numa_topology, flavor, image_meta
+        )
+        placement = self._placement(instance_numa_topology)
+        if placement is None or "emulator_pins" not in info:
+            return info
+        settings = self._settings(flavor, image_meta)
+        info.emulator_pins = set(
+            domain_xml.emulator_pcpus(placement, settings)
+        )
+        return info
+
+    def _placement(
+        self,
+        topology: objects.InstanceNUMATopology | None,
+        instance: objects.Instance | None = None,
+    ) -> Placement | None:
+        """Where the guest was placed; None if that is Nova's business."""
+        reported = self._get_host_numa_topology() if topology else None
+        if not (topology and reported):
+            return None
+        try:
+            host = nova_objects.host_from_nova(reported, networks=False)
+            return nova_objects.placement_from_nova(
+                self._with_distances(host), topology
+            )
+        except Invalid as error:
+            LOG.warning(
+                "The guest's placement cannot be read, and its XML stays as "
+                "Nova wrote it: %s",
+                error,
+                instance=instance,
+            )
+            return None
+
+    def _settings(
+        self, flavor: objects.Flavor, image_meta: objects.ImageMeta
+    ) -> domain_xml.Settings:
+        ours = CONF.pinning_filter
+        return nova_guest.settings(
+            flavor,
+            image_meta,
+            mirror=ours.guest_cpu_topology == "mirror",
+            emulator_near_first_cell=ours.emulator_threads_on_first_cell,
+            distances=ours.guest_numa_distances,
+            online=self._host.get_online_cpus(),
+            machine_type=(
+                libvirt_utils.get_machine_type(image_meta)
+                if _BY_MACHINE
+                else None
+            ),
+        )
+
+    def _with_distances(self, host: Host) -> Host:
+        if not CONF.pinning_filter.guest_numa_distances:
+            return host
+        known = {cell.id: cell.distances for cell in self._layout.cells}
+        return host._replace(
+            cells=[
+                cell._replace(distances=known.get(cell.id, {}))
+                for cell in host.cells
+            ]
+        )
+
+    def _aligned_caches(self) -> nova_stats.Caches:
+        """The last-level caches, where guests are to be aligned to them."""
+        if not CONF.pinning_filter.align_last_level_cache:
+            return {}
+        return {
+            cell.id: cell.caches for cell in self._layout.cells if cell.caches
+        }
+
+    @functools.cached_property
+    def _layout(self) -> Host:
+        """Caches and distances, which Nova does not read from libvirt."""
+        try:
+            return capabilities_xml.read(
+                self._host.get_connection().getCapabilities()
+            )
+        except Invalid as error:
+            LOG.warning(
+                "Last-level caches and NUMA distances are not known: %s", error
+            )
+            return Host(())
+
+
+@functools.cache
+def version() -> str:
+    """The version of this project that is installed."""
+    return metadata.version("pinning-filter")

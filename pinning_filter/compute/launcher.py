@@ -1,0 +1,30 @@
+"""``nova-compute-pinning``: nova-compute, with our driver within its reach.
+
+Nova imports ``[DEFAULT] compute_driver`` from below ``nova.virt`` and from
+nowhere else, so the driver's module is put there before Nova's own main runs.
+Options, signals and exit status are nova-compute's.
+"""
+
+from __future__ import annotations
+
+import sys
+
+#: With this name, ``compute_driver = pinning.PinningLibvirtDriver`` is found.
+MODULE = "nova.virt.pinning"
+
+
+def main() -> None:
+    """Run nova-compute."""
+    # First of all imports: it chooses between threads and eventlet, and
+    # eventlet has to come before whatever it replaces.
+    from nova.cmd import compute
+
+    register()
+    compute.main()
+
+
+def register() -> None:
+    """Make ``compute_driver = pinning.PinningLibvirtDriver`` importable."""
+    from pinning_filter.compute import driver
+
+    sys.modules[MODULE] = driver

@@ -1,0 +1,128 @@
+"""What a compute node says of itself beside Nova's own report.
+
+Nova keeps a few strings for every compute node (``ComputeNode.stats``), which
+the compute node writes and every scheduler reads. Our driver says there that
+it runs our engine, and what that engine knows which Nova does not report. All
+who fit read it from there, the compute node itself too, so that a prediction
+and the claim start from the same.
+
+A host that says nothing runs plain Nova.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from oslo_log import log as logging
+
+from pinning_filter.core import cpuset
+from pinning_filter.core.host import Host
+
+LOG = logging.getLogger(__name__)
+
+_VERSION = "pinning_filter"
+_ALIGNS = "pinning_filter_aligns"
+_CACHES = "pinning_filter_caches"
+_LAST_LEVEL = "last_level_cache"
+
+#: Host cell -> the sets of its pCPUs that share a last-level cache.
+Caches = Mapping[int, Sequence[AbstractSet[int]]]
+
+_UNKNOWN: Caches = {}
+
+
+class Told(NamedTuple):
+    """What a compute node says."""
+
+    version: str | None = None  #: of this project there; None: plain Nova
+    caches: Caches = _UNKNOWN  #: those that it aligns to; empty: it does not
+
+    @property
+    def ours(self) -> bool:
+        """Whether claims there are decided by our engine."""
+        return self.version is not None
+
+    @property
+    def aligns(self) -> bool:
+        """Whether guests there are aligned to last-level caches."""
+        return bool(self.caches)
+
+    def told_of(self, host: Host) -> Host:
+        """The host with what Nova did not report of it."""
+        if not self.caches:
+            return host
+        return host._replace(
+            cells=[
+                cell._replace(caches=self.caches.get(cell.id, ()))
+                for cell in host.cells
+            ]
+        )
+
+
+#: A host that says nothing.
+NOTHING = Told()
+
+_current: contextvars.ContextVar[Told] = contextvars.ContextVar(
+    "pinning_filter_told", default=NOTHING
+)
+
+
+def write(version: str, caches: Caches) -> dict[str, str]:
+    """The strings for ``stats``.
+
+    >>> write("1.0", {0: [{0, 1}, {2, 3}]})["pinning_filter_caches"]
+    '0:0-1 2-3'
+    """
+    stats = {_VERSION: version, _ALIGNS: _LAST_LEVEL if caches else ""}
+    if caches:
+        stats[_CACHES] = ";".join(
+            f"{cell}:" + " ".join(map(cpuset.format, banks))
+            for cell, banks in sorted(caches.items())
+        )
+    return stats
+
+
+def read(stats: Mapping[str, str | None] | None) -> Told:
+    """What ``stats`` say; whatever makes no sense is taken for not said."""
+    version = stats.get(_VERSION) if stats else None
+    if stats is None or version is None:
+        return NOTHING
+    caches = stats.get(_CACHES)
+    return _told(version, caches) if caches else Told(version)
+
+
+@functools.lru_cache(maxsize=1024)
+def _told(version: str, text: str) -> Told:
+    """Hosts of one model say the same, so few texts are ever read."""
+    caches = {}
+    try:
+        for part in text.split(";"):
+            cell, _, banks = part.partition(":")
+            caches[int(cell)] = tuple(map(cpuset.parse, banks.split()))
+    except ValueError as error:
+        LOG.warning("The caches that a compute node reports: %s", error)
+        return Told(version)
+    return Told(version, caches)
+
+
+@contextlib.contextmanager
+def told_by(stats: Mapping[str, str | None] | None) -> Iterator[None]:
+    """Within, :func:`current` is what these ``stats`` say.
+
+    For the fit that Nova calls itself, with a topology and nothing more.
+    """
+    token = _current.set(read(stats))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current() -> Told:
+    """What the host says that is being fitted to in this thread."""
+    return _current.get()
