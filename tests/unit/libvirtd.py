@@ -46,7 +46,10 @@ def lacking() -> str:
         return "root"
     if len(os.sched_getaffinity(0) & {0, 1}) < 2:
         return "the pCPUs 0 and 1"
-    return ", ".join(tool for tool in _TOOLS if shutil.which(tool) is None)
+    tools = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    if not tools and subprocess.call(["unshare", "--mount", "true"]):
+        return "leave to mount"
+    return ", ".join(tools)
 
 
 class Virsh:
@@ -108,11 +111,15 @@ def main(folder: pathlib.Path) -> None:
         source.mkdir()
         target = pathlib.Path("/", place, "libvirt")
         target.mkdir(exist_ok=True)
-        _cover(source, target)
+        _mount("--bind", source, target)
     etc = folder / "etc"
     (etc / "libvirtd.conf").write_text(_LIBVIRTD_CONF)
     (etc / "qemu.conf").write_text(_QEMU_CONF)
-    _cover_file(folder / "kvm", "", pathlib.Path("/dev/kvm"))
+    kvm = pathlib.Path("/dev/kvm")
+    _cover_file(folder / "kvm", "", kvm)
+    if kvm.exists():
+        # Writable but no KVM, libvirt would look at QEMU anew at each call.
+        _mount("-o", "remount,bind,ro", kvm)
     for number, (target, text) in enumerate(_one_core()):
         _cover_file(folder / f"sysfs-{number}", text, target)
     # QEMU's processes leave libvirtd, and would be left to the machine.
@@ -141,6 +148,8 @@ def _one_core() -> Iterator[tuple[pathlib.Path, str]]:
     for cpu in (0, 1):
         topology = pathlib.Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
         for name in ("thread_siblings", "core_cpus"):
+            if not (topology / name).exists():
+                continue
             width = len((topology / name).read_text().strip())
             yield topology / name, "3".rjust(width, "0")
             yield topology / f"{name}_list", "0-1"
@@ -150,12 +159,11 @@ def _one_core() -> Iterator[tuple[pathlib.Path, str]]:
 def _cover_file(source: pathlib.Path, text: str, target: pathlib.Path) -> None:
     if target.exists():
         source.write_text(text)
-        source.chmod(0o600 if not text else 0o644)
-        _cover(source, target)
+        _mount("--bind", source, target)
 
 
-def _cover(source: pathlib.Path, target: pathlib.Path) -> None:
-    subprocess.run(["mount", "--bind", source, target], check=True)
+def _mount(*arguments: str | pathlib.Path) -> None:
+    subprocess.run(["mount", *arguments], check=True)
 
 
 if __name__ == "__main__":

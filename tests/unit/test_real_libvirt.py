@@ -17,11 +17,11 @@ from pinning_filter.domain_xml import Settings
 from tests.unit import libvirtd
 from tests.unit.guests import DATA, GUESTS
 
+LACKING = libvirtd.lacking()
 pytestmark = [
     pytest.mark.libvirt,
     pytest.mark.skipif(
-        bool(libvirtd.lacking()),
-        reason=f"a private libvirtd needs {libvirtd.lacking()}",
+        bool(LACKING), reason=f"a private libvirtd needs {LACKING}"
     ),
 ]
 
