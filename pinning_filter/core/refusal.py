@@ -57,8 +57,8 @@ class Fact(NamedTuple):
         'host cell 1: needs 6 free pCPUs, has 4'
         """
         clause = _CLAUSES[self.code].format(
-            needed=_amount(self.needed, self.unit),
-            free=_amount(self.free, self.unit),
+            needed=amount(self.needed, self.unit),
+            free=amount(self.free, self.unit),
             detail=self.detail,
         )
         if self.host_cell is None:
@@ -69,7 +69,8 @@ class Fact(NamedTuple):
         return f"{where}: {clause}"
 
 
-def _amount(number: float, unit: str) -> str:
+def amount(number: float, unit: str) -> str:
+    """A number as people read it; memory in the largest even unit."""
     if unit == "KiB":
         for step, name in ((1 << 20, "GiB"), (1 << 10, "MiB")):
             if abs(number) >= step and number % step == 0:
