@@ -2,7 +2,9 @@
 
 import argparse
 import fcntl
+import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -42,6 +44,7 @@ def up() -> None:
     cloud("identities")
     started += [daemon.start() for daemon in services.cloud_services()]
     cloud("resources")
+    steps.once("map hosts", layout.HOST, services.map_hosts)
     if any(started):
         discover(layout.HOST)
     steps.say(f"Done in {time.monotonic() - begin:.0f} s.{USAGE}")
@@ -89,6 +92,21 @@ def stop() -> None:
         steps.say(f"  and {strays} that they left behind")
     services.remove_mount_points()
     steps.say("The lab is stopped.")
+
+
+def test(*arguments: str) -> None:
+    """Walk through the lab: pytest tests/lab, in the lab's environment."""
+    command = (
+        f". {layout.ETC / 'openrc'} && exec {layout.BIN / 'python'} "
+        '-m pytest -p no:cacheprovider "$@"'
+    )
+    done = subprocess.run(
+        ["bash", "-c", command, "pytest", *(arguments or ["tests/lab"])],
+        cwd=layout.ROOT, check=False,
+        env={**os.environ, "PINNING_LAB_TEST": "1"},
+    )
+    if done.returncode:
+        raise layout.LabError("lab-test failed, see above")
 
 
 def known_daemons() -> list[process.Daemon]:
@@ -158,6 +176,10 @@ def parser() -> argparse.ArgumentParser:
                       help="1: no SMT; 2: siblings; 0: as the machine is")
     view.add_argument("--dedicated", default=default.dedicated)
     view.add_argument("--shared", default=default.shared)
+    view.add_argument("--huge-pages", type=int, default=0, metavar="N",
+                      help="pages of 2 MiB to ask the kernel for")
+    walk = commands.add_parser("test", help=test.__doc__)
+    walk.add_argument("arguments", nargs="*", help="for pytest, after --")
     again = commands.add_parser("restart", help=restart.__doc__)
     again.add_argument("name")
     return top
@@ -168,10 +190,13 @@ def main() -> int:
     given = parser().parse_args()
     try:
         layout.check_machine()
+        if given.command == "test":
+            test(*given.arguments)
+            return 0
         with alone():
             if given.command == "host":
                 show_host(host.Host(given.threads_per_core, given.dedicated,
-                                    given.shared))
+                                    given.shared, given.huge_pages))
             elif given.command == "restart":
                 restart(given.name)
             else:

@@ -23,6 +23,8 @@ class Host:
     dedicated: str = "0-1"
     #: ``[compute] cpu_shared_set``; empty: none
     shared: str = ""
+    #: Pages of 2 MiB that the kernel is asked for while libvirtd runs.
+    huge_pages: int = 0
 
     def save(self) -> None:
         """Keep it for the next start of libvirtd and nova-compute."""

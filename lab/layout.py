@@ -61,12 +61,20 @@ class LabError(Exception):
 
 
 def switch(name: str, *allowed: str) -> str:
-    """The environment variable's value, the first allowed by default."""
-    value = os.environ.get(name) or allowed[0]
+    """A choice of the user's: the environment's, else the one made last.
+
+    The first value allowed is the default.
+    """
+    kept = RUN / f"choice-{name}"
+    value = os.environ.get(name) or (
+        kept.read_text() if kept.exists() else allowed[0]
+    )
     if value not in allowed:
         raise LabError(
             f"{name}={value!r}: allowed are {', '.join(allowed)}"
         )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(value)
     return value
 
 

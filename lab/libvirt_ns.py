@@ -26,6 +26,7 @@ from lab import host, layout
 
 PR_SET_CHILD_SUBREAPER = 36
 SYSFS_CPU = Path("/sys/devices/system/cpu")
+HUGE_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
 #: Seconds that libvirtd, then the domains, get to end.
 PATIENCE = 5
 
@@ -104,6 +105,15 @@ def prepare() -> None:
         cover.touch(mode=0o600)
         bind(cover, kvm)
     show_threads(host.load().threads_per_core)
+    huge = layout.LIBVIRT / "hugepages"
+    huge.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "hugetlbfs", "none", huge], check=True)
+
+
+def reserve_pages(number: int) -> None:
+    """Ask the kernel for so many more (or fewer) pages of 2 MiB."""
+    if number:
+        HUGE_PAGES.write_text(str(int(HUGE_PAGES.read_text()) + number))
 
 
 def children() -> list[int]:
@@ -145,6 +155,8 @@ def main() -> int:
     """Mount, start libvirtd, reap until told to end or libvirtd ends."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
     prepare()
+    pages = host.load().huge_pages
+    reserve_pages(pages)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     libvirtd = subprocess.Popen(
         ["libvirtd", "--config", str(layout.ETC / "libvirtd.conf"),
@@ -162,6 +174,7 @@ def main() -> int:
         end([pid for pid in children() if pid != libvirtd.pid])
         wait_until_tidied()
         end(children())
+        reserve_pages(-pages)
 
 
 if __name__ == "__main__":

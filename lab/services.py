@@ -16,6 +16,8 @@ from lab.process import Daemon
 
 PYTHON = "/usr/bin/python3"
 RABBIT_NODE = "pinning-lab@localhost"
+#: What a service of nova logs once it serves.
+JOINED = "Join ServiceGroup membership"
 
 
 def control_files() -> list[str]:
@@ -170,7 +172,7 @@ def nova_service(name: str, label: str | None = None) -> Daemon:
     return Daemon(
         label,
         [str(layout.BIN / name), *control_files()],
-        ready=logged(label, "Starting"),
+        ready=logged(label, JOINED),
     )
 
 
@@ -180,7 +182,7 @@ def second_scheduler() -> Daemon:
         "nova-scheduler-2",
         [str(layout.BIN / "nova-scheduler"), *control_files(),
          *config_files("nova-second.conf")],
-        ready=logged("nova-scheduler-2", "Starting"),
+        ready=logged("nova-scheduler-2", JOINED),
     )
 
 
@@ -191,7 +193,7 @@ def nova_compute() -> Daemon:
         "nova-compute",
         [str(layout.BIN / command[config.compute()]),
          *config_files("nova.conf", "nova-compute.conf")],
-        ready=logged("nova-compute", "Starting"),
+        ready=logged("nova-compute", JOINED),
     )
 
 
@@ -317,6 +319,12 @@ def prepare_cloud() -> None:
     for name, commands in table.items():
         steps.once(name, key, lambda n=name, c=commands: [
             steps.run(n, command) for command in c])
+
+
+def map_hosts() -> None:
+    """Tell nova's API of computes that it has not seen yet."""
+    steps.run("map hosts", [
+        "nova-manage", *control_files(), "cell_v2", "discover_hosts"])
 
 
 def domains() -> list[str]:

@@ -1,0 +1,152 @@
+"""The real ``openstack`` client, and servers made with it."""
+
+import itertools
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from lab import layout
+
+_numbers = itertools.count(1)
+#: Seconds that anything asynchronous may take.
+PATIENCE = 180
+
+
+class Refused(Exception):
+    """The client said no; the text is what its user reads."""
+
+
+def openstack(*arguments: str, as_json: bool = True) -> Any:
+    """Run the client; its JSON as Python values, or its text."""
+    command = [str(layout.BIN / "openstack"), *arguments]
+    if as_json:
+        command += ["-f", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Refused(done.stderr.strip() or done.stdout.strip())
+    return json.loads(done.stdout) if as_json else done.stdout.strip()
+
+
+def unique(kind: str) -> str:
+    """A name that nothing has yet."""
+    return f"{kind}-{int(time.time())}-{next(_numbers)}"
+
+
+def properties(values: dict[str, str]) -> list[str]:
+    """``--property`` for each of them."""
+    return [
+        part for key, value in values.items()
+        for part in ("--property", f"{key}={value}")
+    ]
+
+
+def flavor(vcpus: int, ram_mib: int = 64, **specs: str) -> str:
+    """A new flavor; ``cpu_policy="dedicated"`` is hw:cpu_policy."""
+    name = unique("flavor")
+    keys = {f"hw:{key}": value for key, value in specs.items()}
+    openstack(
+        "flavor", "create", name, "--vcpus", str(vcpus),
+        "--ram", str(ram_mib), "--disk", "0", *properties(keys),
+    )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server as ``openstack server show`` tells it."""
+
+    id: str
+    name: str
+    status: str
+    #: libvirt's name of it
+    domain: str
+    #: What its user reads when it failed; empty otherwise.
+    fault: str
+
+    def again(self) -> "Server":
+        """The same server as it is now."""
+        return show(self.id)
+
+    def act(self, *action: str, until: str) -> "Server":
+        """``openstack server ACTION``, then wait for a status."""
+        openstack("server", *action, self.id, as_json=False)
+        return wait(self.id, until)
+
+
+def show(server: str) -> Server:
+    """Look at a server."""
+    return _server(openstack("server", "show", server))
+
+
+def _server(shown: dict[str, Any]) -> Server:
+    fault = shown.get("fault") or {}
+    return Server(
+        shown["id"], shown["name"], shown["status"],
+        shown["OS-EXT-SRV-ATTR:instance_name"] or "",
+        fault.get("message", ""),
+    )
+
+
+def request(flavor_name: str, image: str = "blank", *more: str) -> str:
+    """Ask for a server and do not wait; its id."""
+    return openstack(
+        "server", "create", "--flavor", flavor_name, "--image", image,
+        "--nic", "none", *more, unique("server"),
+    )["id"]
+
+
+def create(flavor_name: str, image: str = "blank", *more: str) -> Server:
+    """Create a server and wait until it is ACTIVE or in ERROR.
+
+    :raises Refused: where the API refuses it, so that there is no server.
+    """
+    name = unique("server")
+    try:
+        return _server(openstack(
+            "server", "create", "--flavor", flavor_name, "--image", image,
+            "--nic", "none", "--wait", *more, name,
+        ))
+    except Refused as refused:
+        # A build that failed and a request that was refused both end here.
+        try:
+            return show(name)
+        except Refused:
+            raise refused from None
+
+
+def settled(server: str) -> Server:
+    """Wait until a server is no longer in BUILD."""
+    return _poll(server, lambda status: status != "BUILD")
+
+
+def wait(server: str, status: str) -> Server:
+    """Wait until a server has a status; also ends at ERROR."""
+    return _poll(server, lambda seen: seen in {status, "ERROR"})
+
+
+def _poll(server: str, done: Any) -> Server:
+    limit = time.monotonic() + PATIENCE
+    while True:
+        seen = show(server)
+        if done(seen.status) or time.monotonic() > limit:
+            return seen
+
+
+def servers() -> list[dict[str, Any]]:
+    """All servers, as the list shows them."""
+    return openstack("server", "list", "--all-projects")
+
+
+def delete_all() -> None:
+    """Delete every server and wait until they are gone."""
+    ids = [server["ID"] for server in servers()]
+    if ids:
+        openstack("server", "delete", "--wait", *ids, as_json=False)
+
+
+def usage(provider: str) -> dict[str, int]:
+    """What Placement counts as used on a compute node."""
+    shown = openstack("resource", "provider", "usage", "show", provider)
+    return {row["resource_class"]: row["usage"] for row in shown}
