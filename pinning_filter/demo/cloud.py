@@ -30,6 +30,7 @@ from nova.tests.functional.libvirt import base
 from nova.virt.libvirt import config as libvirt_config
 
 from pinning_filter import nova_fit
+from pinning_filter.compute import launcher
 from pinning_filter.core import cpuset
 from pinning_filter.core.host import Host, HostCell
 
@@ -37,6 +38,10 @@ from pinning_filter.core.host import Host, HostCell
 OURS = "PinningFilter"
 #: The filter that Nova brings.
 STOCK = "NUMATopologyFilter"
+
+#: The compute driver of this project, and the one that Nova brings.
+OUR_DRIVER = "pinning.PinningLibvirtDriver"
+STOCK_DRIVER = "libvirt.LibvirtDriver"
 
 _ALL_OF_NOVAS = "nova.scheduler.filters.all_filters"
 _OUR_CLASS = "pinning_filter.scheduler.filter.PinningFilter"
@@ -85,7 +90,12 @@ class Cloud:
         self._api = nova.admin_api
 
     def add_compute(
-        self, name: str, host: Host, *, reports_topology: bool = True
+        self,
+        name: str,
+        host: Host,
+        *,
+        reports_topology: bool = True,
+        driver: str | None = None,
     ) -> None:
         """Start a compute whose machine is ``host``.
 
@@ -94,6 +104,8 @@ class Cloud:
         ``pinned`` or used in them counts for nothing: boot servers for that.
 
         :param reports_topology: whether libvirt tells of NUMA cells at all.
+        :param driver: its ``compute_driver``, :data:`OUR_DRIVER` or
+            :data:`STOCK_DRIVER`; None: ours if the filter is.
         :raises ValueError: if a pCPU is dedicated on one compute and shared
             on another: the process has one nova.conf for all.
         """
@@ -107,6 +119,7 @@ class Cloud:
             cpu_dedicated_set=cpuset.format(self._dedicated) or None,
             cpu_shared_set=cpuset.format(self._shared) or None,
         )
+        self._nova.flags(compute_driver=driver or self._nova.driver)
         self._nova.start_compute(
             name, host_info=_Machine(host, reports_topology)
         )
@@ -116,7 +129,10 @@ class Cloud:
     def flavor(
         self, vcpus: int, ram_mib: int = 1024, **extra_specs: str
     ) -> str:
-        """Make a flavor; ``hw__cpu_policy`` stands for ``hw:cpu_policy``."""
+        """Make a flavor.
+
+        In extra specs ``__`` stands for a colon: ``hw__cpu_policy``.
+        """
         return self._nova._create_flavor(
             name=f"flavor-{next(self._names)}",
             vcpu=vcpus,
@@ -210,17 +226,14 @@ class Cloud:
             time.sleep(0.05)
         raise TimeoutError(f"{server.name} is not deleted")
 
-    def compute_nodes(self) -> list[objects.ComputeNode]:
-        """The computes as the scheduler's database knows them."""
+    def host_topologies(self) -> dict[str, objects.NUMATopology | None]:
+        """What each compute reports of its NUMA cells and their use now."""
         nodes = objects.ComputeNodeList.get_all(_admin())
-        return sorted(nodes, key=lambda node: node.host)
-
-    def host_topology(self, name: str) -> objects.NUMATopology:
-        """What a compute reports of its NUMA cells and their use now."""
-        node = objects.ComputeNode.get_first_node_by_host_for_old_compat(
-            _admin(), name
-        )
-        return objects.NUMATopology.obj_from_db_obj(node.numa_topology)
+        return {
+            node.host: node.numa_topology
+            and objects.NUMATopology.obj_from_db_obj(node.numa_topology)
+            for node in nodes
+        }
 
     @property
     def log(self) -> str:
@@ -357,11 +370,14 @@ class _Nova(base.ServersTestBase):
     def __init__(self, numa_filter: str) -> None:
         super().__init__()
         self._numa_filter = numa_filter
+        #: What computes run that are not told otherwise.
+        self.driver = OUR_DRIVER if numa_filter == OURS else STOCK_DRIVER
 
     def runTest(self) -> None:
         """Nothing: unittest insists on a method."""
 
     def setUp(self) -> None:
+        launcher.register()
         super().setUp()
         for target, stub in _STUBS.items():
             patcher = mock.patch(target, stub)
@@ -384,6 +400,8 @@ class _Nova(base.ServersTestBase):
             group="filter_scheduler",
             available_filters=[_ALL_OF_NOVAS, _OUR_CLASS],
             enabled_filters=["ComputeFilter", self._numa_filter],
+            # The host with the most memory, so that it is always the same.
+            weight_classes=["nova.scheduler.weights.ram.RAMWeigher"],
         )
         return self.start_service("scheduler")
 

@@ -42,16 +42,24 @@ def boot(cloud, sizes, guest):
 #: Free pCPUs of each host cell, vCPUs of each guest cell, where they go.
 FITS = {
     "Nova leaves two vCPUs without a pCPU": (
-        (2, 1, 1), (1, 1, 2), {0: 4, 1: 8, 2: 0, 3: 1},
+        (2, 1, 1),
+        (1, 1, 2),
+        {0: 4, 1: 8, 2: 0, 3: 1},
     ),
     "Nova pins outside the host cell": (
-        (0, 2, 1, 1), (1, 1, 2), {0: 8, 1: 12, 2: 4, 3: 5},
+        (0, 2, 1, 1),
+        (1, 1, 2),
+        {0: 8, 1: 12, 2: 4, 3: 5},
     ),
     "Nova gives one pCPU to two vCPUs": (
-        (1, 2, 0, 1), (1, 1, 2), {0: 0, 1: 12, 2: 4, 3: 5},
+        (1, 2, 0, 1),
+        (1, 1, 2),
+        {0: 0, 1: 12, 2: 4, 3: 5},
     ),
     "Nova refuses": (
-        (0, 2, 1), (1, 2), {0: 8, 1: 4, 2: 5},
+        (0, 2, 1),
+        (1, 2),
+        {0: 8, 1: 4, 2: 5},
     ),
 }
 

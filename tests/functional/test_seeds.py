@@ -29,9 +29,7 @@ def policy(thread_policy):
 
 def cores(server):
     """How many vCPUs each core has; its two threads are 2n and 2n + 1."""
-    return collections.Counter(
-        pcpu // 2 for pcpu in server.pinning.values()
-    )
+    return collections.Counter(pcpu // 2 for pcpu in server.pinning.values())
 
 
 def test_require_takes_both_threads_of_a_core(cloud):
@@ -96,8 +94,9 @@ CONFLICTS = {
 }
 
 
-@pytest.mark.parametrize("flavor, image, text", CONFLICTS.values(),
-                         ids=CONFLICTS)
+@pytest.mark.parametrize(
+    "flavor, image, text", CONFLICTS.values(), ids=CONFLICTS
+)
 def test_flavor_and_image_in_conflict(cloud, flavor, image, text):
     with pytest.raises(Refused) as refused:
         cloud.boot(cloud.flavor(2, **flavor), cloud.image(**image))

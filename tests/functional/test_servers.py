@@ -12,9 +12,7 @@ def test_servers_of_one_request_have_a_pcpu_each(cloud, pinned_on):
     cloud.add_compute("one", host("cell:2 core:3 pu:2"))
     servers = cloud.boot_many(4, cloud.flavor(3, **DEDICATED))
     assert {server.status for server in servers} == {"ACTIVE"}
-    pcpus = [
-        pcpu for server in servers for pcpu in server.pinning.values()
-    ]
+    pcpus = [pcpu for server in servers for pcpu in server.pinning.values()]
     assert sorted(pcpus) == list(range(12))
     assert pinned_on(cloud, "one") == set(range(12))
 
@@ -64,9 +62,7 @@ def test_an_unpinned_server_is_left_alone(cloud, pinned_on):
 def test_a_mixed_server_floats_over_the_shared_pcpus(cloud):
     cloud.add_compute("mixed", halves("cell:2 core:4"))
     server = cloud.boot(
-        cloud.flavor(
-            4, hw__cpu_policy="mixed", hw__cpu_dedicated_mask="2-3"
-        )
+        cloud.flavor(4, hw__cpu_policy="mixed", hw__cpu_dedicated_mask="2-3")
     )
     pins = etree.fromstring(server.xml).findall("cputune/vcpupin")
     assert server.pinning == {2: 2, 3: 3}

@@ -1,0 +1,142 @@
+"""The story that the demo tells, as values: which hosts, which guests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from pinning_filter.core.host import Host
+from pinning_filter.core.synthetic import host
+
+_DEDICATED = "hw:cpu_policy"
+_THREADS = "hw:cpu_thread_policy"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Compute:
+    """A compute node."""
+
+    name: str
+    machine: str  #: as ``pinning_filter.core.synthetic`` reads it
+    about: str
+    reports_topology: bool = True
+    dedicated: frozenset[int] | None = None  #: None: all pCPUs
+
+    def host(self) -> Host:
+        """The machine, before any guest runs on it."""
+        made = host(self.machine)
+        if self.dedicated is None:
+            return made
+        return Host(
+            tuple(
+                cell._replace(
+                    dedicated=cell.dedicated & self.dedicated,
+                    free=cell.dedicated & self.dedicated,
+                )
+                for cell in made.cells
+            )
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scene:
+    """A guest that is asked for."""
+
+    title: str
+    about: str
+    vcpus: int
+    ram_mib: int = 1024
+    flavor: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    image: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    joins: tuple[Compute, ...] = ()  #: computes that start just before
+    stock: bool = False  #: whether to show what Nova's own filter makes of it
+
+
+#: The scheduler takes the host with the most memory among those that fit.
+COMPUTES = (
+    Compute(
+        "smt",
+        "cell:2(memory=64GiB) core:2 pu:2",
+        "2 cells of 2 cores of 2 threads, partly used",
+    ),
+    Compute(
+        "flat",
+        "cell:2(memory=16GiB) core:4",
+        "2 cells of 4 cores, no SMT",
+    ),
+    Compute(
+        "blind",
+        "cell:2(memory=16GiB) core:4",
+        "the same, but libvirt reports no NUMA topology",
+        reports_topology=False,
+    ),
+    Compute(
+        "eight",
+        "cell:8(memory=8GiB) core:2 pu:2",
+        "8 cells of 2 cores of 2 threads",
+    ),
+)
+
+#: Three cells, with 2, 1 and 1 pCPUs for guests.
+THREE = Compute(
+    "three",
+    "cell:3(memory=64GiB) core:2",
+    "3 cells of 2 cores, cpu_dedicated_set=0-2,4",
+    dedicated=frozenset({0, 1, 2, 4}),
+)
+
+#: vCPUs of the guests that run on the first compute before the story begins.
+EARLIER = (2, 3)
+
+SCENES = (
+    Scene(
+        "The flavor asks for pinning, and for threads of shared cores",
+        "require: the host must have SMT, and each vCPU sits beside another.",
+        vcpus=2,
+        flavor={_DEDICATED: "dedicated", _THREADS: "require"},
+    ),
+    Scene(
+        "The same with prefer",
+        "prefer: threads of one core where there are some, any host else.",
+        vcpus=3,
+        flavor={_DEDICATED: "dedicated", _THREADS: "prefer"},
+    ),
+    Scene(
+        "The same with isolate",
+        "isolate: a core for each vCPU; Nova looks for hosts without SMT.",
+        vcpus=2,
+        flavor={_DEDICATED: "dedicated", _THREADS: "isolate"},
+    ),
+    Scene(
+        "The image asks for pinning, the flavor does not",
+        "hw_cpu_policy on the image does what hw:cpu_policy does on a flavor.",
+        vcpus=1,
+        flavor={"quota:cpu_shares": "1024"},
+        image={"hw_cpu_policy": "dedicated"},
+    ),
+    Scene(
+        "Flavor and image in conflict",
+        "An image may not overrule what the flavor says.",
+        vcpus=1,
+        flavor={_DEDICATED: "shared"},
+        image={"hw_cpu_policy": "dedicated"},
+    ),
+    Scene(
+        "A guest of three NUMA cells of 1, 1 and 2 vCPUs",
+        "Compute three can take it, if guest cell 2 goes to host cell 0.",
+        vcpus=4,
+        ram_mib=1536,
+        flavor={
+            _DEDICATED: "dedicated",
+            "hw:numa_nodes": "3",
+            "hw:numa_cpus.0": "0",
+            "hw:numa_mem.0": "512",
+            "hw:numa_cpus.1": "1",
+            "hw:numa_mem.1": "512",
+            "hw:numa_cpus.2": "2-3",
+            "hw:numa_mem.2": "512",
+        },
+        joins=(THREE,),
+        stock=True,
+    ),
+)
