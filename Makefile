@@ -7,6 +7,7 @@ JOBS ?= auto
 bin := $(VENV)/bin
 ready := $(VENV)/.ready
 docs_ready := $(VENV)/.docs-ready
+tests := tests/unit tests/property tests/functional
 
 .DEFAULT_GOAL := help
 .PHONY: help venv schemas demo test unit lint types docs bench nova-suite \
@@ -26,14 +27,14 @@ $(docs_ready): $(ready) doc/requirements.txt
 	@$(bin)/pip install --quiet -c constraints.txt -r doc/requirements.txt
 	@touch $@
 
-schemas:
+schemas:  ## libvirt's XML schemas, where libvirt is not installed
 	@tools/get-schemas $(CURDIR)/$(VENV)/share/libvirt/schemas
 
 demo: $(ready)  ## the main job, in one process: pinned servers through a real Nova
 	@$(bin)/python -m pinning_filter.demo
 
 test: lint types schemas  ## lint, types and all tests
-	$(bin)/python -m pytest -n $(JOBS) tests
+	$(bin)/python -m pytest -n $(JOBS) $(tests)
 
 unit: $(ready)  ## the quick tests
 	$(bin)/python -m pytest tests/unit
@@ -45,7 +46,7 @@ types: $(ready)  ## mypy, strict
 	$(bin)/mypy
 
 docs: $(docs_ready)  ## the documentation, in doc/build/html
-	$(bin)/sphinx-build -W --keep-going -q -b html doc/source doc/build/html
+	$(bin)/sphinx-build -E -W --keep-going -q -b html doc/source doc/build/html
 
 bench: $(ready)  ## the filter's speed beside stock Nova's
 	$(bin)/python benchmarks/filter.py
