@@ -43,6 +43,10 @@ class Guest:
     libvirt: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
+class NotPlaced(Exception):
+    """A guest that has no placement."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Placed:
     """What the plugin makes of a guest."""
@@ -91,6 +95,8 @@ def placed(guest: Guest, **settings: Any) -> Placed:
     """From flavor and image to placement and settings.
 
     The configuration in force is that of the caller.
+
+    :raises NotPlaced: if the guest needs no placement, or has none.
     """
     flavor = objects.Flavor(
         id=1,
@@ -107,8 +113,11 @@ def placed(guest: Guest, **settings: Any) -> Placed:
         {"disk_format": "raw", "properties": guest.image}
     )
     asked = hardware.numa_get_constraints(flavor, image)
+    if asked is None:
+        raise NotPlaced("the flavor and the image ask for no NUMA cell")
     placement = fit(host_of(guest), nova_objects.request_from_nova(asked))
-    assert isinstance(placement, Placement), placement
+    if not isinstance(placement, Placement):
+        raise NotPlaced(placement.text)
     return Placed(
         placement,
         nova_guest.settings(

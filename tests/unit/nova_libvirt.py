@@ -116,3 +116,35 @@ def guest_document(
     return on._get_guest_xml(
         context.get_admin_context(), instance, [], disks, image
     )
+
+
+#: What libvirt fills in where it is not said, as Nova leaves it to.
+_FILLED_IN = {"vcpu": {"placement": "static"}, "cell": {"unit": "KiB"}}
+_OURS = ("memoryBacking", "vcpu", "iothreads", "cputune", "numatune", "cpu")
+
+
+def said(element: etree._Element) -> tuple[Any, ...]:
+    """An element by what it says: order and spelling do not matter."""
+    attributes = {**_FILLED_IN.get(element.tag, {}), **element.attrib}
+    return (
+        element.tag,
+        sorted(attributes.items()),
+        (element.text or "").strip(),
+        sorted(map(said, element)),
+    )
+
+
+def ours(domain: etree._Element) -> dict[str, Any]:
+    """The elements that are ours to write; of ``<cpu>`` not the model."""
+    found: dict[str, Any] = {}
+    for tag in _OURS:
+        for element in domain.findall(tag):
+            assert tag not in found
+            found[tag] = said(element)
+            if tag == "cpu":
+                found[tag] = sorted(
+                    said(child)
+                    for child in element
+                    if child.tag in ("topology", "numa")
+                )
+    return found
