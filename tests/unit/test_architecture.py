@@ -40,7 +40,13 @@ PACKAGES = {
     **{room: _OUTSIDE_NOVA | {"lxml"} for room in _NOVA - {"opts"}},
     "scheduler": _OUTSIDE_NOVA,
     "compute": _OUTSIDE_NOVA | {"lxml"},
-    "cli": _OUTSIDE_NOVA | {"cliff", "jinja2", "lxml", "rich"},
+    "cli": _OUTSIDE_NOVA | {
+        "cliff",
+        "jinja2",
+        "jsonschema",
+        "lxml",
+        "rich",
+    },
     # Nova in one process takes Nova's own test fixtures, and theirs.
     "demo": _OUTSIDE_NOVA | {"fixtures", "placement", "rich", "lxml"},
 }
