@@ -47,8 +47,6 @@ _FIELDS = (
     "memory_usage",
     "mempages",
 )
-#: What Nova needs besides, to count a guest on the host after the choice.
-_COUNTED = (*_FIELDS, "socket")
 _PAGE_FIELDS = ("size_kb", "total", "used", "reserved")
 
 
@@ -57,7 +55,6 @@ def _reader(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 _read_cell = _reader(_FIELDS)
-_read_counted_cell = _reader(_COUNTED)
 _read_pages = _reader(_PAGE_FIELDS)
 
 
@@ -80,48 +77,38 @@ def host_from_nova(
         memory pages in every cell.
     :raises InvalidHost: naming every field that is missing or makes no sense.
     """
-    read = _counted_host_cell if countable else _host_cell
     try:
-        cells = list(map(read, topology.cells))
+        cells = [_host_cell(cell, countable) for cell in topology.cells]
         if networks:
             cells = list(map(_with_networks, cells, topology.cells))
     except (AttributeError, TypeError, NotImplementedError) as error:
         problems = _complaints(topology, countable) or [str(error)]
         raise InvalidHost("host", problems) from error
-    if len(cells) > 1 and len({cell.id for cell in cells}) < len(cells):
+    if len(cells) > 1 and len({cell[0] for cell in cells}) < len(cells):
         raise InvalidHost("host", ["several NUMA cells have the same id"])
     return Host(cells, cpu_ratio, ram_ratio)
 
 
-def _host_cell(cell: objects.NUMACell) -> HostCell:
-    socket = vars(cell).get("_obj_socket")
-    return _made(*_read_cell(cell), socket)
-
-
-def _counted_host_cell(cell: objects.NUMACell) -> HostCell:
-    made = _made(*_read_counted_cell(cell))
-    if not made.pages:
-        raise TypeError("no memory pages")
-    return made
-
-
-def _made(
-    number: int,
-    dedicated: set[int],
-    pinned: set[int],
-    siblings: list[set[int]],
-    shared: set[int],
-    shared_used: int,
-    memory_mib: int,
-    memory_used_mib: int,
-    mempages: list[objects.NUMAPagesTopology],
-    socket: int | None,
-) -> HostCell:
+def _host_cell(cell: objects.NUMACell, countable: bool) -> HostCell:
+    (
+        number,
+        dedicated,
+        pinned,
+        siblings,
+        shared,
+        shared_used,
+        memory_mib,
+        memory_used_mib,
+        mempages,
+    ) = _read_cell(cell)
+    kept = vars(cell)
     if siblings is None or shared is None:
         raise TypeError("a field is None")
     # One look at all numbers: negative if one is, an error if one is none.
     if number | shared_used | memory_mib | memory_used_mib < 0:
         raise TypeError("a number is below 0")
+    if countable and not (mempages and "_obj_socket" in kept):
+        raise TypeError("Nova could not count a guest here")
     # Past the constructor, which takes longer than all the rest of this.
     return tuple.__new__(
         HostCell,
@@ -135,7 +122,7 @@ def _made(
             memory_mib << 10,
             memory_used_mib << 10,
             _pages(mempages),
-            socket,
+            kept.get("_obj_socket"),
             _NONE,
             False,
             (),
@@ -287,3 +274,48 @@ def _instance_cell(
     if "cpu_topology" in cell:
         fitted.cpu_topology = cell.cpu_topology
     return fitted
+
+
+def placement_from_nova(
+    host: Host, topology: objects.InstanceNUMATopology
+) -> Placement:
+    """Read the placement of a guest that Nova keeps, whoever decided it.
+
+    What it says is taken as it is; whether that obeys the rules is asked of
+    :func:`pinning_filter.core.check.problems`.
+
+    :raises InvalidHost: if the guest is on a host cell that is not there.
+    :raises InvalidRequest: if no flavor and image can ask for such a guest.
+    """
+    request = request_from_nova(topology)
+    cells = {cell.id: cell for cell in host.cells}
+    missing = sorted({cell.id for cell in topology.cells} - cells.keys())
+    if missing:
+        raise InvalidHost(
+            "host",
+            [f"a guest is on its cells {missing}; it has {sorted(cells)}"],
+        )
+    return Placement(
+        request,
+        tuple(
+            _placed_cell(guest_cell, cells[cell.id], cell)
+            for guest_cell, cell in zip(
+                request.cells, topology.cells, strict=True
+            )
+        ),
+    )
+
+
+def _placed_cell(
+    guest_cell: GuestCell, host_cell: HostCell, cell: objects.InstanceNUMACell
+) -> CellPlacement:
+    pinning = cell.cpu_pinning if "cpu_pinning_raw" in cell else None
+    reserved = cell.cpuset_reserved if "cpuset_reserved" in cell else None
+    size = cell.pagesize if "pagesize" in cell else None
+    return CellPlacement(
+        guest_cell,
+        host_cell,
+        dict(sorted((pinning or {}).items())),
+        size or None,
+        frozenset(reserved or ()),
+    )

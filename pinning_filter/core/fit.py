@@ -16,7 +16,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from pinning_filter.core import siblings, tight
+from pinning_filter.core import caches, siblings, tight
 from pinning_filter.core.assignment import Cover, assign, shortage
 from pinning_filter.core.host import Host, HostCell, Pages
 from pinning_filter.core.placement import CellPlacement, Placement
@@ -39,6 +39,9 @@ class Strategy:
     #: Fullest host cells first, and in them half-used cores before whole
     #: ones (:mod:`~pinning_filter.core.tight`), instead of emptiest.
     tight: bool = False
+    #: Among cores that are equally good, those of as few last-level caches
+    #: as can be (:mod:`~pinning_filter.core.caches`), where these are known.
+    align_caches: bool = False
 
 
 #: Nova's own preference.
@@ -59,6 +62,9 @@ class Devices(Protocol):
 
     def covers(self, cells: Sequence[HostCell]) -> list[Cover]:
         """What any accepted choice meets, over positions in ``cells``."""
+
+    def matters(self, cells: Sequence[HostCell]) -> int:
+        """Which of the cells, as bits, make a difference to an attempt."""
 
 
 class _Fit(NamedTuple):
@@ -144,7 +150,8 @@ def _fit_one(
     strategy: Strategy,
 ) -> Placement | Refusal:
     """One guest cell: the first host cell that takes it."""
-    covers = _network_covers(ordered, request)
+    networks = request.tunneled or request.physnets
+    covers = _network_covers(ordered, request) if networks else ()
     facts: list[Fact] = []
     fitting: list[tuple[HostCell, _Fit]] = []
     attempts: Sequence[Callable[[Sequence[int]], bool]] = ()
@@ -154,7 +161,7 @@ def _fit_one(
         found = _fit_cell(host, cell, request, 0, strategy)
         if isinstance(found, Fact):
             facts.append(found)
-        elif unmet := _unmet(covers, 1 << position):
+        elif covers and (unmet := _unmet(covers, 1 << position)):
             facts.append(unmet._replace(host_cell=cell.id))
         elif not attempts or attempts[0]((cell.id,)):
             return Placement(request, (_placed(request, 0, cell, found),))
@@ -235,8 +242,11 @@ def _choose(
     chosen = assign(fits, count, covers, asking(devices.attempts[0]), asks=1)
     if chosen is None:
         covers += devices.covers(ordered)
+        matters = devices.matters(ordered)
         for accepts in devices.attempts:
-            chosen = assign(fits, count, covers, asking(accepts))
+            chosen = assign(
+                fits, count, covers, asking(accepts), matters=matters
+            )
             if chosen is not None:
                 break
     return chosen
@@ -326,7 +336,11 @@ def _fit_cell(
     if needed > len(cell.free):
         return Fact(Code.PCPUS, needed, len(cell.free), "pCPUs", cell.id)
     take = tight.take if strategy.tight else siblings.take
-    taken = take(cell, dedicated, request.thread_policy, reserve)
+    policy = request.thread_policy
+    cores = cell
+    if strategy.align_caches:
+        cores = caches.aligned(cell, dedicated, policy, reserve)
+    taken = take(cores, dedicated, policy, reserve)
     if isinstance(taken, Fact):
         return taken
     if request.cpu_policy is not CpuPolicy.DEDICATED:
@@ -416,9 +430,16 @@ def _page_fact(
     )
 
 
+_PAGE_NAMES = {
+    PageSize.SMALL: "the smallest size",
+    PageSize.LARGE: "a large size",
+    PageSize.ANY: "any size",
+}
+
+
 def _page_name(size: int) -> str:
     if size < 0:
-        return {-1: "the smallest size", -2: "a large size", -3: "any size"}[size]
+        return _PAGE_NAMES[PageSize(size)]
     for step, name in ((1 << 20, "GiB"), (1 << 10, "MiB")):
         if size % step == 0:
             return f"{size // step} {name}"
@@ -433,8 +454,6 @@ def _network_covers(
     A network that no host cell is near to asks nothing: its affinity is
     unknown. Source: Nova's NUMA-aware vSwitches.
     """
-    if not request.physnets and not request.tunneled:
-        return []
     wanted = [
         (Fact(Code.PHYSNET, 1, 0, "host cells", detail=physnet),
          [physnet in cell.physnets for cell in ordered])

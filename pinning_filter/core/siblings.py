@@ -50,11 +50,15 @@ def take(
         return Taken([], _NOTHING)
     if policy is ThreadPolicy.ISOLATE:
         taken = _isolated(cell, count, reserve)
-    elif policy is ThreadPolicy.REQUIRE and count:
-        taken = _reserving(cell, _required(cell, count), reserve)
     else:
-        taken = _reserving(cell, _preferred(cell, count), reserve)
-    if isinstance(taken, Taken) and len(set(taken.pcpus)) < count:
+        require = count > 0 and policy is ThreadPolicy.REQUIRE
+        pcpus = _first_whole_cores(cell, count, 2 if require else 1)
+        if pcpus is not None and not reserve:
+            taken = Taken(pcpus, _NOTHING)
+        else:
+            choose = _required if require else _preferred
+            taken = _reserving(cell, pcpus or choose(cell, count), reserve)
+    if isinstance(taken, Taken) and len(set(taken[0])) < count:
         raise InvalidHost(
             f"host cell {cell.id}", ["its sibling sets share pCPUs"]
         )
@@ -90,9 +94,6 @@ def _by_level(
 
 def _preferred(cell: HostCell, count: int) -> list[int] | Fact:
     """Siblings if possible, else any free pCPUs in the host's order."""
-    whole = _first_whole_cores(cell, count)
-    if whole is not None:
-        return whole
     cores = _free_cores(cell)
     pcpus = _by_level(cores, count, lowest=1)
     if pcpus is None:
@@ -102,19 +103,22 @@ def _preferred(cell: HostCell, count: int) -> list[int] | Fact:
     return pcpus[:count]
 
 
-def _first_whole_cores(cell: HostCell, count: int) -> list[int] | None:
+def _first_whole_cores(
+    cell: HostCell, count: int, lowest: int
+) -> list[int] | None:
     """What `_by_level` finds at its highest level, without a look at all.
 
     Most hosts have wholly free cores near the front of the list, and stopping
     there is what makes a large host as fast as a small one.
     """
     free, cores = cell.free, cell.siblings
-    threads = max(map(len, cores), default=1) or 1
-    enough = -(-count // threads)
-    whole = list(itertools.islice(filter(free.__ge__, cores), enough))
-    if len(whole) < enough or min(map(len, whole), default=0) < threads:
+    if not cores or (threads := max(map(len, cores))) < lowest:
         return None
-    return [pcpu for core in whole for pcpu in core & free][:count]
+    enough = -(-count // threads)
+    whole = itertools.islice(filter(free.__ge__, cores), enough)
+    pcpus = [pcpu for core in whole for pcpu in core & free]
+    # Fewer if there are not enough such cores, or one is not of the largest.
+    return pcpus[:count] if len(pcpus) == enough * threads else None
 
 
 def _required(cell: HostCell, count: int) -> list[int] | Fact:
@@ -127,9 +131,6 @@ def _required(cell: HostCell, count: int) -> list[int] | Fact:
     """
     if cell.threads < 2:
         return Fact(Code.NO_SMT, 2, cell.threads, "threads a core", cell.id)
-    whole = _first_whole_cores(cell, count)
-    if whole is not None:
-        return whole
     cores = _free_cores(cell)
     pcpus = _by_level(cores, count, lowest=2)
     if pcpus is not None:
