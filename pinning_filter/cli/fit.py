@@ -9,6 +9,7 @@ from typing import Any
 from pinning_filter import domain_xml
 from pinning_filter.cli import inputs
 from pinning_filter.cli.output import Cpus, Lister, Pinning, Status
+from pinning_filter.cli.picture import picture
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import CellPlacement
 from pinning_filter.core.refusal import Fact, Refusal
@@ -95,6 +96,7 @@ examples:
         if isinstance(placement, Refusal):
             self.status = Status.NO
             self.before = "It does not fit."
+            self.after = "\n" + picture(host)
             rows = [_fact(fact) for fact in placement.facts]
             return self.answer(parsed_args, _REFUSED, rows)
         if parsed_args.xml:
@@ -105,6 +107,7 @@ examples:
                 *domain_xml.elements(placement, settings)
             )
         self.before = "It fits."
+        self.after = "\n" + picture(host, placement)
         rows = [_placed(i, cell) for i, cell in enumerate(placement.cells)]
         return self.answer(parsed_args, _PLACED, rows)
 

