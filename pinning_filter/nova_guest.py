@@ -42,6 +42,7 @@ def settings(
 ) -> Settings:
     """What Nova's libvirt driver would read from a flavor and an image.
 
+    >>> objects.register_all()
     >>> flavor = objects.Flavor(vcpus=2, extra_specs={
     ...     "hw:cpu_policy": "dedicated", "quota:cpu_shares": "1024"})
     >>> image = objects.ImageMeta.from_dict({"properties": {}})
@@ -52,7 +53,8 @@ def settings(
     :param shared_set: the host's ``[compute] cpu_shared_set``; None: that of
         Nova's configuration.
     :param online: the host's pCPUs that are online; None: all of that set.
-    :param machine_type: the guest's, where the driver knows it.
+    :param machine_type: the guest's, as memory encryption needs it; None:
+        Nova's default.
     :raises nova.exception.NovaException: for whatever Nova refuses.
     :raises InvalidSettings: for numbers that no guest can have.
     """
@@ -63,7 +65,7 @@ def settings(
     )
     if shared_set is None:
         shared_set = hardware.get_cpu_shared_set() or frozenset()
-    # Releases before 2025.2 take no machine type.
+    # Older releases take no machine type.
     machine = () if machine_type is None else (machine_type,)
     return Settings(
         topology=_topology(flavor, image),

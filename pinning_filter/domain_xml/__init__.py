@@ -13,7 +13,6 @@ image or an option say about a guest arrives here as :class:`Settings`
     memory_backing(placement, settings)  <memoryBacking>, or None
     elements(placement, settings)        all of these, in libvirt's order
     domain(placement, settings, name)    a whole, if bare, <domain>
-    put_into(domain, placement, settings)  into a <domain> made by Nova
     dumps(element, ...)                  text, spaced and quoted as libvirt
 
 ``topology(placement, settings)`` is the guest's CPU topology by itself, and
@@ -30,7 +29,6 @@ from pinning_filter.domain_xml.document import (
     domain,
     dumps,
     elements,
-    put_into,
 )
 from pinning_filter.domain_xml.memory import memory_backing, numatune
 from pinning_filter.domain_xml.processor import cpu
@@ -63,7 +61,6 @@ __all__ = [
     "memory_backing",
     "mirrored",
     "numatune",
-    "put_into",
     "topology",
     "vcpu",
 ]

@@ -60,36 +60,6 @@ def domain(
     return element
 
 
-def put_into(
-    domain: etree._Element,
-    placement: Placement,
-    settings: Settings = DEFAULT,
-) -> None:
-    """Change a ``<domain>`` to say what this placement says.
-
-    Elements are replaced where they stand, or added at the end. Of ``<cpu>``
-    only topology and NUMA cells are, of ``<memoryBacking>`` what we write:
-    models, features and the like are left as they were.
-    """
-    for element in elements(placement, settings):
-        old = domain.find(str(element.tag))
-        if old is None:
-            domain.append(element)
-        elif element.tag in ("cpu", "memoryBacking"):
-            for child in list(element):
-                _put(old, child)
-        else:
-            domain.replace(old, element)
-
-
-def _put(parent: etree._Element, child: etree._Element) -> None:
-    old = parent.find(str(child.tag))
-    if old is None:
-        parent.append(child)
-    else:
-        parent.replace(old, child)
-
-
 def dumps(*elements: etree._Element) -> str:
     """Text, spaced and quoted as libvirt does it; every line ends in one.
 

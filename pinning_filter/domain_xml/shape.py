@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
 from pinning_filter.core.placement import Placement
 from pinning_filter.domain_xml.settings import (
     DEFAULT,
@@ -9,6 +12,8 @@ from pinning_filter.domain_xml.settings import (
     Settings,
     Topology,
 )
+
+_T = TypeVar("_T")
 
 
 def topology(placement: Placement, settings: Settings = DEFAULT) -> Topology:
@@ -45,45 +50,55 @@ def mirrored(placement: Placement) -> Topology | None:
     threads. With ``isolate`` every vCPU is a core.
 
     Sockets are as few as can be without one that reaches over two guest
-    cells: a guest takes the CPUs of a socket to share a cache and a memory,
-    and Linux complains of a socket in two cells. So alike guest cells are one
-    socket each, and cells of 2 and 4 cores are 3 sockets of 2.
+    cells. QEMU gives the CPUs of a socket one L3 cache, and Linux warns of
+    one in two cells ("llc-sibling CPU is not on the same node"). So guest
+    cells that are alike are one socket each, and cells of 2 and 4 cores are 3
+    sockets of 2 cores.
+
+    An AMD guest sees threads as such only with the CPU feature ``topoext``,
+    which libvirt's ``host-model`` and ``host-passthrough`` have; without it
+    they are cores to the guest.
     """
+    cores = _core_of_each_vcpu(placement)
+    threads = cores.count(cores[0]) if cores else 0
+    if not threads or None in cores:
+        return None
+    used = _split(cores, threads)
+    if len(set(cores)) < len(used) or any(
+        len(set(core)) > 1 or len(core) < threads for core in used
+    ):
+        return None
+    homes = [core[0].host_cell for core in used if core[0]]
+    each = max(
+        size
+        for size in range(1, len(homes) + 1)
+        if len(homes) % size == 0
+        and all(len(set(socket)) == 1 for socket in _split(homes, size))
+    )
+    return Topology(len(homes) // each, each, threads)
+
+
+class _Core(NamedTuple):
+    host_cell: int
+    number: int  #: within the host cell
+
+
+def _core_of_each_vcpu(placement: Placement) -> list[_Core | None]:
+    """In order of vCPUs; empty if one floats, None where it is unknown."""
     pinning = placement.pinning
     if list(pinning) != list(range(_count(placement))):
-        return None
+        return []
     core_of = {
-        pcpu: (cell.host_cell.id, number)
+        pcpu: _Core(cell.host_cell.id, number)
         for cell in placement.cells
         for number, core in enumerate(cell.host_cell.siblings)
         for pcpu in core
     }
-    cores = [core_of.get(pcpu) for pcpu in pinning.values()]
-    threads = cores.count(cores[0]) if cores else 0
-    if not threads or len(cores) % threads:
-        return None
-    homes: list[int] = []
-    seen = set()
-    for start in range(0, len(cores), threads):
-        core = cores[start]
-        if (
-            core is None
-            or core in seen
-            or cores[start : start + threads] != [core] * threads
-        ):
-            return None
-        seen.add(core)
-        homes.append(core[0])
-    each = next(
-        size
-        for size in range(len(homes), 0, -1)
-        if len(homes) % size == 0
-        and all(
-            len(set(homes[start : start + size])) == 1
-            for start in range(0, len(homes), size)
-        )
-    )
-    return Topology(len(homes) // each, each, threads)
+    return [core_of.get(pcpu) for pcpu in pinning.values()]
+
+
+def _split(items: Sequence[_T], size: int) -> list[Sequence[_T]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]
 
 
 def _count(placement: Placement) -> int:
