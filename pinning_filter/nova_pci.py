@@ -131,6 +131,23 @@ class NovaDevices:
             for kinds in _combinations(list(wanted))
         ]
 
+    def matters(self, cells: Sequence[HostCell]) -> int:
+        """The host cells, as bits, that have a device near them.
+
+        A device that no request can be served from still counts where Nova
+        compares what is near with what is asked for.
+        """
+        by_socket = any(
+            _policy(each) == _POLICY.SOCKET for each in self._requests
+        )
+        nodes = {pool["numa_node"] for pool in self._stats.pools}
+        sockets = {cell.socket for cell in cells if cell.id in nodes}
+        return sum(
+            1 << position
+            for position, cell in enumerate(cells)
+            if cell.id in nodes or (by_socket and cell.socket in sockets)
+        )
+
     def _supplies(
         self, reaches: Sequence[Mapping[int, int | None]]
     ) -> tuple[tuple[int, int], ...]:

@@ -55,6 +55,7 @@ def assign(
     covers: Sequence[Cover] = (),
     accepts: Callable[[tuple[int, ...]], bool] | None = None,
     asks: int = 32,
+    matters: int = -1,
 ) -> tuple[int, ...] | None:
     """The first way, in order of host cells, to give each guest cell its own.
 
@@ -71,6 +72,8 @@ def assign(
     :param covers: what the chosen host cells must have between them.
     :param accepts: the last word on a set of host cells, for what covers
         cannot say; asked at most ``asks`` times, with the positions.
+    :param matters: the host cells, as bits, that make a difference to
+        ``accepts``: sets that differ in others only have the same answer.
     :returns: a host cell for each guest cell, or None.
     """
     kept = _kept(fits, host_cells, covers)
@@ -88,8 +91,17 @@ def assign(
         positions = tuple(kept[index] for index in chosen)
         if accepts is None or accepts(positions):
             return positions
-        last &= ~(1 << sum(1 << index for index in chosen))
+        last &= ~_alike(chosen, len(kept), _pack(matters, kept))
     return None
+
+
+def _alike(chosen: Sequence[int], cells: int, matters: int) -> int:
+    """The family of sets that have the chosen cells of those that matter."""
+    having = _having(cells)
+    family = (1 << (1 << cells)) - 1
+    for cell in _bits(matters):
+        family &= having[cell] if cell in chosen else ~having[cell]
+    return family
 
 
 def _first(
