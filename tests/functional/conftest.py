@@ -14,9 +14,8 @@ from nova.conf import CONF
 
 from pinning_filter import domain_xml, nova_guest, nova_objects
 from pinning_filter.compute import guest_xml
-from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.demo import cloud as demo_cloud
-from tests.unit.test_nova_guest import said
+from tests.unit.nova_libvirt import ours
 
 
 @pytest.fixture
@@ -71,41 +70,17 @@ def _beside_nova_s(xml, placement, settings):
 def check_xml(running, server):
     """Ours is, element by element, what the compute's driver wrote."""
     nova_s = etree.fromstring(server.xml)
-    ours = etree.fromstring(server.xml)
-    placement = claimed(running, server)
-    domain_xml.put_into(
-        ours,
-        placement,
+    host = nova_objects.host_from_nova(running.host_topologies()[server.host])
+    written = domain_xml.domain(
+        nova_objects.placement_from_nova(host, server.instance.numa_topology),
         nova_guest.settings(
             server.instance.flavor,
             server.instance.image_meta,
             mirror=CONF.pinning_filter.guest_cpu_topology == "mirror",
         ),
+        "guest",
     )
-    assert said(ours) == said(nova_s)
-
-
-def claimed(running, server):
-    """The placement that Nova keeps of a server."""
-    topology = server.instance.numa_topology
-    host = nova_objects.host_from_nova(running.host_topologies()[server.host])
-    host_cells = {cell.id: cell for cell in host.cells}
-    request = nova_objects.request_from_nova(topology)
-    return Placement(
-        request,
-        tuple(
-            CellPlacement(
-                guest_cell,
-                host_cells[cell.id],
-                dict(cell.cpu_pinning or {}),
-                cell.pagesize or None,
-                frozenset(cell.cpuset_reserved or ()),
-            )
-            for guest_cell, cell in zip(
-                request.cells, topology.cells, strict=True
-            )
-        ),
-    )
+    assert ours(written) == ours(nova_s)
 
 
 @pytest.fixture
