@@ -131,7 +131,13 @@ def test_a_host_without_numa_topology_is_refused_and_says_so(caplog):
             },
             {},
         ),
-        ({}, {"hw_cpu_policy": "dedicated", "hw_cpu_thread_policy": "require"}),
+        (
+            {},
+            {
+                "hw_cpu_policy": "dedicated",
+                "hw_cpu_thread_policy": "require",
+            },
+        ),
         (
             {"hw:cpu_policy": "dedicated"},
             {"hw_cpu_thread_policy": "require"},
