@@ -7,6 +7,7 @@ keeps of it must be what was said, or the demo ends with an error.
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sys
 import textwrap
@@ -19,6 +20,7 @@ from nova import version
 from pinning_filter import domain_xml, nova_objects
 from pinning_filter.cli import nova_inputs
 from pinning_filter.cli.picture import picture
+from pinning_filter.compute import guest_xml
 from pinning_filter.core.cpuset import format as cpus
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import Host
@@ -49,7 +51,8 @@ def main() -> int:
         f"A whole Nova {version.version_string()} runs in this process: API, "
         "conductor, scheduler, the Placement API and several computes, whose "
         "machines and libvirt are made up. The scheduler has PinningFilter in "
-        "the place of NUMATopologyFilter."
+        "the place of NUMATopologyFilter, the computes run "
+        "PinningLibvirtDriver."
     )
     with nova_cloud.cloud(nova_cloud.OURS) as cloud:
         start(cloud, COMPUTES)
@@ -158,17 +161,23 @@ def verdicts(
 def show_xml(
     placement: Placement, guest: nova_inputs.Guest, written: str
 ) -> None:
-    """Our XML, and where Nova's driver wrote something else."""
+    """What libvirt got, and the topology that Nova would have written.
+
+    :raises Surprise: if libvirt got anything else.
+    """
     settings = guest.settings(())
-    print(f"\n{_INDENT}The XML that follows from it:\n")
+    if guest_xml.rewritten(written, placement, settings) != written:
+        raise Surprise(written)
+    print(f"\n{_INDENT}What libvirt got:\n")
     ours = domain_xml.dumps(*domain_xml.elements(placement, settings))
     print(textwrap.indent(ours, _INDENT * 2), end="")
-    theirs = etree.fromstring(written).find("cpu/topology")
-    shape = domain_xml.topology(placement, settings)
-    if theirs is not None and tuple(map(int, theirs.values())) != shape:
+    as_nova = dataclasses.replace(settings, mirror=False)
+    nova_s = domain_xml.topology(placement, as_nova)
+    if nova_s != domain_xml.topology(placement, settings):
+        print()
         say(
-            "All as Nova's own driver writes it, but for the topology: that "
-            f"would be {domain_xml.dumps(theirs).strip()}",
+            "By Nova's own driver the topology would be {} sockets of {} core "
+            "and {} thread.".format(*nova_s),
             _INDENT,
         )
 

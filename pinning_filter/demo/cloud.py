@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import logging
 import os
+import queue
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent import futures
 from typing import Any
 from unittest import mock
 
+import fixtures
 from nova import context as nova_context
-from nova import objects
+from nova import objects, thread_pool_factory
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.functional.api import client
 from nova.tests.functional.libvirt import base
@@ -199,32 +202,18 @@ class Cloud:
         if host:
             body["host"] = host
         self._api.post_server({"server": body})
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            found = [
-                server
-                for server in self._api.get_servers()
-                if server["name"].startswith(name)
-            ]
-            if all(map(_settled, found)):
-                break
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{name} is not settled: {found}")
-            time.sleep(0.05)
-        servers = [self._server(server) for server in found]
+        self._nova.finish()
+        servers = [
+            self._server(server)
+            for server in self._api.get_servers()
+            if server["name"].startswith(name)
+        ]
         return sorted(servers, key=lambda server: server.name)
 
     def delete(self, server: Server) -> None:
         """Delete a server, and wait until it is gone."""
         self._api.delete_server(server.id)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                self._api.get_server(server.id)
-            except client.OpenStackApiNotFoundException:
-                return
-            time.sleep(0.05)
-        raise TimeoutError(f"{server.name} is not deleted")
+        self._nova.finish()
 
     def host_topologies(self) -> dict[str, objects.NUMATopology | None]:
         """What each compute reports of its NUMA cells and their use now."""
@@ -248,7 +237,7 @@ class Cloud:
             "host": server["OS-EXT-SRV-ATTR:host"],
         }
         if server["status"] == "ERROR":
-            fault = server.get("fault", {}).get("message", "")
+            fault = server["fault"]["message"]
             return Server(**fields, fault=fault, instance=None, xml="")
         compute = self._nova.computes[fields["host"]]
         connection = compute.driver._host.get_connection()
@@ -294,12 +283,6 @@ def cloud(numa_filter: str = OURS) -> Iterator[Cloud]:
 
 def _admin() -> nova_context.RequestContext:
     return nova_context.get_admin_context()
-
-
-def _settled(server: dict[str, Any]) -> bool:
-    if server["status"] == "ERROR":
-        return "fault" in server  # it is written a moment later
-    return server["status"] == "ACTIVE"
 
 
 class _Machine(fakelibvirt.HostInfo):
@@ -370,6 +353,9 @@ class _Nova(base.ServersTestBase):
     def __init__(self, numa_filter: str) -> None:
         super().__init__()
         self._numa_filter = numa_filter
+        self._tasks: queue.SimpleQueue[futures.Future[Any]] = (
+            queue.SimpleQueue()
+        )
         #: What computes run that are not told otherwise.
         self.driver = OUR_DRIVER if numa_filter == OURS else STOCK_DRIVER
 
@@ -383,6 +369,32 @@ class _Nova(base.ServersTestBase):
             patcher = mock.patch(target, stub)
             patcher.start()
             self.addCleanup(patcher.stop)
+        for name in ("spawn", "spawn_on"):
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    f"nova.thread_pool_factory.{name}",
+                    self._noting(getattr(thread_pool_factory, name)),
+                )
+            )
+
+    def _noting(self, spawn: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(spawn)
+        def spawn_and_note(*args: Any, **kwargs: Any) -> Any:
+            task = spawn(*args, **kwargs)
+            self._tasks.put(task)
+            return task
+
+        return spawn_and_note
+
+    def finish(self) -> None:
+        """Wait for whatever Nova does in the background.
+
+        To ask its API meanwhile may lock both up for good: the locks that
+        keep the databases of several cells apart in one process were made
+        for eventlet.
+        """
+        while not self._tasks.empty():
+            self._tasks.get().result(_PATIENCE_SECONDS)
 
     def _setup_services(self) -> None:
         # Nova looks for it beside its package, where no wheel puts it.
