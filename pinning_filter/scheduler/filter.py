@@ -9,7 +9,8 @@ verdict on the host and on its allocation candidates. The rules are not here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from nova import conf, objects
@@ -18,13 +19,20 @@ from nova.scheduler import filters
 from nova.scheduler import utils as scheduler_utils
 from oslo_log import log as logging
 
-from pinning_filter import nova_fit, nova_objects, nova_pci, opts
+from pinning_filter import (
+    nova_fit,
+    nova_objects,
+    nova_pci,
+    nova_stats,
+    opts,
+)
 from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.fit import Strategy, fit
+from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.core.request import Request
-from pinning_filter.scheduler import telling
+from pinning_filter.scheduler import mixed, telling
 
 LOG = logging.getLogger(__name__)
 
@@ -37,8 +45,12 @@ class _Question:
     needs_threads: bool  #: dedicated and require: the host must have SMT
     pci_requests: Sequence[objects.InstancePCIRequest]
     network_metadata: objects.NetworkMetadata | None
-    strategy: Strategy
+    topology: objects.InstanceNUMATopology | None  #: what request was read of
     instance_uuid: str | None
+    #: Hosts that say the same of themselves share one.
+    strategies: dict[tuple[bool, bool], Strategy] = dataclasses.field(
+        default_factory=dict
+    )
     #: Hosts of the same ratios share one object, which nobody changes.
     limits: dict[tuple[float, float], objects.NUMATopologyLimits] = (
         dataclasses.field(default_factory=dict)
@@ -56,9 +68,16 @@ class _Question:
             _needs_threads(spec_obj),
             pci_requests.requests if pci_requests else (),
             network_metadata,
-            nova_fit.strategy(),
+            topology,
             _given(spec_obj, "instance_uuid"),
         )
+
+    def strategy_for(self, told: nova_stats.Told) -> Strategy:
+        """What the claim on the compute node will prefer."""
+        key = (told.ours, told.aligns)
+        if key not in self.strategies:
+            self.strategies[key] = nova_fit.strategy(told)
+        return self.strategies[key]
 
     def limits_for(
         self, cpu_ratio: float, ram_ratio: float
@@ -84,6 +103,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
     def __init__(self) -> None:
         super().__init__()
         nova_fit.install()
+        mixed.install()
         opts.register(conf.CONF)
         #: Hosts that could not be read, with the cause that was logged.
         self._unreadable: dict[str, str] = {}
@@ -167,7 +187,8 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
             networks=question.network_metadata is not None,
             countable=True,
         )
-        answer = _fit_candidates(host_state, host, question)
+        ask = functools.partial(_fit, host_state, host, question, limits)
+        answer = _fit_candidates(host_state, question, ask)
         if isinstance(answer, Placement):
             host_state.limits["numa_topology"] = limits
         return answer
@@ -207,7 +228,9 @@ def _needs_threads(spec_obj: objects.RequestSpec) -> bool:
 
 
 def _fit_candidates(
-    host_state: Any, host: Any, question: _Question
+    host_state: Any,
+    question: _Question,
+    ask: Callable[[nova_pci.ProviderMapping | None], Placement | Refusal],
 ) -> Placement | Refusal:
     """Fit each allocation candidate, and leave those that do.
 
@@ -221,25 +244,50 @@ def _fit_candidates(
     pci_stats = host_state.pci_stats
     pci_requests = question.pci_requests
     if not (pci_requests and pci_stats):
-        devices = nova_fit.devices(pci_stats, pci_requests, None)
-        answer = fit(host, question.request, devices, question.strategy)
+        answer = ask(None)
         host_state.allocation_candidates = candidates if answer else []
         return answer
     providers = nova_pci.Providers(pci_stats, pci_requests)
-    asks = [providers.asks(mapping) for mapping in mappings]
+    keys = [providers.asks(mapping) for mapping in mappings]
     answers: dict[object, Placement | Refusal] = {}
-    for ask, mapping in zip(asks, mappings, strict=True):
-        if ask not in answers:
-            answers[ask] = fit(
-                host,
-                question.request,
-                nova_fit.devices(pci_stats, pci_requests, mapping),
-                question.strategy,
-            )
+    for key, mapping in zip(keys, mappings, strict=True):
+        if key not in answers:
+            answers[key] = ask(mapping)
     host_state.allocation_candidates = [
         candidate
-        for candidate, ask in zip(candidates, asks, strict=True)
-        if answers[ask]
+        for candidate, key in zip(candidates, keys, strict=True)
+        if answers[key]
     ]
     # A placement is true, a refusal is not: the first of the one, else any.
     return max(answers.values(), key=bool, default=Refusal(()))
+
+
+def _fit(
+    host_state: Any,
+    host: Host,
+    question: _Question,
+    limits: objects.NUMATopologyLimits,
+    mapping: nova_pci.ProviderMapping | None,
+) -> Placement | Refusal:
+    """The answer to which the claim on the compute node will come, too."""
+    stats = getattr(host_state, "stats", None)
+    told = nova_stats.read(stats)
+    pci_stats, pci_requests = host_state.pci_stats, question.pci_requests
+    devices = nova_fit.devices(pci_stats, pci_requests, mapping)
+    strategy = question.strategy_for(told)
+    if told.ours or stats is None:  # None: not from a compute node's record
+        return fit(told.told_of(host), question.request, devices, strategy)
+
+    def nova_s(asked: Any) -> objects.InstanceNUMATopology | None:
+        return nova_fit.stock_fit(
+            host_state.numa_topology,
+            asked,
+            mapping,
+            limits,
+            pci_requests,
+            nova_pci.light(pci_stats),
+        )
+
+    return mixed.fit_stock(
+        host, question.request, devices, strategy, question.topology, nova_s
+    )
