@@ -12,7 +12,7 @@ from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import Request
 from tests.property import oracle, worlds
 
-strategies = st.builds(Strategy, pack=st.booleans())
+strategies = st.builds(Strategy, pack=st.booleans(), tight=st.booleans())
 
 
 def claims(placement: Placement) -> list[oracle.Claim]:

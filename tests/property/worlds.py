@@ -6,9 +6,11 @@ demands are small numbers from the same range.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from hypothesis import strategies as st
+from nova import objects
 
 from pinning_filter.core.host import Host, HostCell, Pages
 from pinning_filter.core.request import (
@@ -17,6 +19,7 @@ from pinning_filter.core.request import (
     Request,
     ThreadPolicy,
 )
+from tests.property.twins import Devices
 
 MIB = 1024
 SIZES_KIB = (4, 2 * MIB, 1024 * MIB)
@@ -162,3 +165,69 @@ def questions(
     host = draw(hosts(most_cells, most_cores))
     more = 1 if draw(st.integers(0, 20)) == 20 else 0
     return host, draw(requests(min(most_cells, len(host.cells) + more)))
+
+
+#: Near which cell a device is: one of the host's, or one of these.
+_PLACES = (None, None, 99)
+_PRODUCTS = ("1111", "2222")
+_DEVICE_POLICIES = ("required", "socket", "legacy", "preferred", None)
+
+
+@st.composite
+def devices(draw: Any, host: Host) -> Devices:
+    """Pools of PCI devices, and requests for some of them."""
+    places = [cell.id for cell in host.cells] * 2 + list(_PLACES)
+    with_providers = draw(st.integers(0, 3)) == 0
+    pools = []
+    for index in range(draw(st.sampled_from((0, 2, 3, 4)))):
+        pool = {
+            "vendor_id": "8086",
+            "product_id": draw(st.sampled_from(_PRODUCTS)),
+            "numa_node": draw(st.sampled_from(places)),
+            "dev_type": draw(
+                st.sampled_from(("type-PCI", "type-VF", "type-PF"))
+            ),
+            "count": draw(st.integers(1, 2)),
+        }
+        if with_providers:
+            pool["rp_uuid"] = f"provider-{index}"
+        pools.append(pool)
+    mapping: dict[str, list[str]] = {}
+    asked = []
+    for index in range(draw(st.sampled_from((0, 1, 1, 2, 3))) if pools else 0):
+        model = draw(st.sampled_from(pools))
+        spec = {"vendor_id": "8086"}
+        for key in ("product_id", "dev_type"):
+            if draw(st.booleans()):
+                spec[key] = model[key]
+        asked.append(
+            objects.InstancePCIRequest(
+                request_id=f"{index:08}-0000-0000-0000-000000000000",
+                count=draw(st.sampled_from((1, 1, 1, 2))),
+                spec=[spec],
+                alias_name="nic",
+                numa_policy=draw(st.sampled_from(_DEVICE_POLICIES)),
+            )
+        )
+        if with_providers:
+            for device in range(asked[-1].count):
+                chosen = draw(st.sampled_from((model, *pools)))
+                mapping[f"{asked[-1].request_id}-{device}"] = [
+                    chosen["rp_uuid"]
+                ]
+    return Devices(pools, asked, mapping if with_providers else {})
+
+
+@st.composite
+def nova_questions(
+    draw: Any, most_cells: int = 4
+) -> tuple[Host, Request, Devices]:
+    """A host, a request and devices, as far as Nova can ask for them."""
+    host, request = draw(questions(most_cells))
+    if host.cpu_ratio is None:
+        request = dataclasses.replace(
+            request, physnets=frozenset(), tunneled=False
+        )
+    if draw(st.booleans()):
+        return host, request, draw(devices(host))
+    return host, request, Devices()
