@@ -26,7 +26,6 @@ from pinning_filter.core.fit import fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
-from pinning_filter.core.summary import headline
 from pinning_filter.demo import cloud as nova_cloud
 from pinning_filter.demo.scenes import (
     COMPUTES,
@@ -151,11 +150,31 @@ def verdicts(
     print(f"\n{_INDENT}{'compute':<9}{'verdict':<9}why")
     for name, answer in answers.items():
         if isinstance(answer, Refusal):
-            verdict, why = "no", headline(answer).text
+            verdict, whys = "no", reasons(answer)
+        elif name == chosen:
+            verdict, whys = "fits", ["chosen"]
         else:
-            verdict = "fits"
-            why = "chosen" if name == chosen else "another has more memory"
-        say(why, f"{_INDENT}{name:<9}{verdict:<9}", " " * (len(_INDENT) + 18))
+            verdict, whys = "fits", ["another has more memory"]
+        margin = f"{_INDENT}{name:<9}{verdict:<9}"
+        for why in whys:
+            say(why, margin, " " * (len(margin) + 2))
+            margin = " " * len(margin)
+
+
+def reasons(refusal: Refusal) -> list[str]:
+    """Every reason once, with the host cells that it holds for."""
+    cells: dict[str, list[int]] = {}
+    for fact in refusal.facts:
+        clause = fact._replace(host_cell=None, guest_cell=None).text
+        where = cells.setdefault(clause, [])
+        if fact.host_cell is not None:
+            where.append(fact.host_cell)
+    return [
+        f"host cell{'s' * (len(where) > 1)} {cpus(where)}: {clause}"
+        if where
+        else clause
+        for clause, where in cells.items()
+    ]
 
 
 def show_xml(
