@@ -15,7 +15,11 @@ SAID = (
       pCPU   0  1   2  3
            [## ##][v0 v1]
     """,
-    "    eight    no       host cell 0: thread policy isolate needs cores of",
+    """\
+    eight    no       host cells 1-7: thread policy isolate needs cores of one
+                        thread here, they have 2
+                      host cell 0: needs 2 free pCPUs, has 1
+    """,
     """\
     Nova's API refuses at once: 400
        Image property 'hw_cpu_policy' is not permitted to override CPU pinning
