@@ -17,9 +17,9 @@ from nova.pci import stats
 from nova.virt import hardware
 from oslo_log import log as logging
 
-from pinning_filter import nova_objects, nova_pci, opts
+from pinning_filter import nova_objects, nova_pci, nova_stats, opts
 from pinning_filter.core.fit import Strategy, fit
-from pinning_filter.core.refusal import Refusal
+from pinning_filter.core.refusal import Code, Fact, Refusal
 
 LOG = logging.getLogger(__name__)
 
@@ -29,12 +29,21 @@ opts.register(conf.CONF)
 stock_fit = hardware.numa_fit_instance_to_host
 
 
-def strategy() -> Strategy:
-    """The preferences that ``nova.conf`` asks for."""
+def strategy(told: nova_stats.Told | None = None) -> Strategy:
+    """The preferences that ``nova.conf`` asks for, on one host.
+
+    :param told: what the host says: plain Nova there prefers what it always
+        does, and caches are aligned where the host aligns them. None: it was
+        not asked.
+    """
     compute = conf.CONF.compute
+    pack = compute.packing_host_numa_cells_allocation_strategy
+    if told is not None and not told.ours:
+        return Strategy(pack=pack)
     return Strategy(
-        pack=compute.packing_host_numa_cells_allocation_strategy,
+        pack=pack,
         tight=conf.CONF.pinning_filter.core_choice == "tight",
+        align_caches=told is not None and told.aligns,
     )
 
 
@@ -90,15 +99,42 @@ def _fit(
         ram_ratio = limits.ram_allocation_ratio
         if "network_metadata" in limits:
             network_metadata = limits.network_metadata
+    told = nova_stats.current()
+    if told is not None and not told.ours and len(instance_topology) > 1:
+        return _nova_s(
+            host_topology,
+            instance_topology,
+            provider_mapping,
+            limits,
+            pci_requests,
+            pci_stats,
+        )
+    host = nova_objects.host_from_nova(host_topology, cpu_ratio, ram_ratio)
     placement = fit(
-        nova_objects.host_from_nova(host_topology, cpu_ratio, ram_ratio),
+        host if told is None else told.told_of(host),
         nova_objects.request_from_nova(instance_topology, network_metadata),
         devices(pci_stats, pci_requests, provider_mapping),
-        strategy(),
+        strategy(told),
     )
     if isinstance(placement, Refusal):
         return placement
     return nova_objects.instance_topology(placement, instance_topology)
+
+
+def _nova_s(
+    host_topology: objects.NUMATopology,
+    instance_topology: objects.InstanceNUMATopology,
+    *args: Any,
+) -> objects.InstanceNUMATopology | Refusal:
+    """Nova's own answer, on a host whose claim will be Nova's.
+
+    The filter has let such a host pass only if that answer is right.
+    """
+    asked = nova_objects.unfitted(instance_topology)
+    fitted = stock_fit(host_topology, asked, *args)
+    if fitted is None:
+        return Refusal((Fact(Code.STOCK_CLAIM, detail="is a refusal"),))
+    return nova_objects.remembering(fitted, instance_topology)
 
 
 def devices(

@@ -251,6 +251,14 @@ def instance_topology(
             else None
         ),
     )
+    return remembering(fitted, template)
+
+
+def remembering(
+    fitted: objects.InstanceNUMATopology,
+    template: objects.InstanceNUMATopology,
+) -> objects.InstanceNUMATopology:
+    """The same fitted topology, and it knows what page sizes were asked."""
     setattr(fitted, _ASKED, _asked_page_sizes(template))
     return fitted
 
@@ -274,6 +282,26 @@ def _instance_cell(
     if "cpu_topology" in cell:
         fitted.cpu_topology = cell.cpu_topology
     return fitted
+
+
+def unfitted(
+    topology: objects.InstanceNUMATopology, *, aborted: bool = False
+) -> objects.InstanceNUMATopology:
+    """A copy of what a guest asks for, as a claim gets it.
+
+    :param topology: fitted before or not; read, never changed.
+    :param aborted: as the next claim gets it if the one before is aborted:
+        Nova clears the ids of the guest cells then.
+    """
+    fresh = topology.obj_clone()
+    for index, (cell, size) in enumerate(
+        zip(fresh.cells, _asked_page_sizes(topology), strict=True)
+    ):
+        cell.id = -1 if aborted else index
+        cell.pagesize = size
+        cell.cpu_pinning = {} if aborted else None
+        cell.cpuset_reserved = None
+    return fresh
 
 
 def placement_from_nova(

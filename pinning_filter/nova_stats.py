@@ -67,8 +67,8 @@ class Told(NamedTuple):
 #: A host that says nothing.
 NOTHING = Told()
 
-_current: contextvars.ContextVar[Told] = contextvars.ContextVar(
-    "pinning_filter_told", default=NOTHING
+_current: contextvars.ContextVar[Told | None] = contextvars.ContextVar(
+    "pinning_filter_told", default=None
 )
 
 
@@ -123,6 +123,6 @@ def told_by(stats: Mapping[str, str | None] | None) -> Iterator[None]:
         _current.reset(token)
 
 
-def current() -> Told:
-    """What the host says that is being fitted to in this thread."""
+def current() -> Told | None:
+    """What the host says that is being fitted to; None: it was not asked."""
     return _current.get()

@@ -34,6 +34,7 @@ class Code(str, enum.Enum):
     TUNNEL = "tunnel"  #: no fitting host cell is near the tunnels' NIC
     DEVICES = "devices"  #: no fitting host cell is near enough PCI devices
     CANDIDATES = "candidates"  #: no allocation candidate is left
+    STOCK_CLAIM = "stock_claim"  #: plain Nova's claim there would be wrong
     NO_TOPOLOGY = "no_topology"  #: the host reports no NUMA topology
     UNREADABLE = "unreadable"  #: what the host reports makes no sense
 
@@ -109,6 +110,8 @@ _CLAUSES = {
     Code.DEVICES: "needs {needed} PCI devices near the guest's NUMA cells, "
     "has {free}",
     Code.CANDIDATES: "no allocation candidate of the Placement API is left",
+    Code.STOCK_CLAIM: "the host runs plain Nova, whose own claim for several "
+    "guest cells {detail}",
     Code.NO_TOPOLOGY: "the host reports no NUMA topology",
     Code.UNREADABLE: "the host reports something unreadable: {detail}",
 }

@@ -258,6 +258,8 @@ _CLAUSES = {
     Code.DEVICES: "{needed} PCI devices are needed near its NUMA cells, "
     "{best} has {free}",
     Code.CANDIDATES: "{hosts} {have} no allocation candidate left",
+    Code.STOCK_CLAIM: "on {hosts} plain Nova would refuse it or place it "
+    "wrongly",
     Code.NO_TOPOLOGY: "{hosts} {report} no NUMA topology",
     Code.UNREADABLE: "{hosts} cannot be read",
 }

@@ -1,0 +1,172 @@
+"""Hosts that run our engine beside hosts that run plain Nova.
+
+Between the filter, which asks about a host, and ``fit``, which decides: what
+a host says of itself (``pinning_filter.nova_stats``) changes how it is asked.
+
+* A host of ours is fitted as its claim will fit: aligned to its caches.
+* On a host with plain Nova the claim is Nova's. For a guest of one cell that
+  is the same. For a guest of several Nova's answer may be wrong, so it is
+  worked out here beforehand, and the host passes only if it is right.
+
+Knows what Nova's fit gets wrong in one respect only: that it may take years.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nova import objects
+from nova.scheduler import host_manager
+from oslo_log import log as logging
+
+from pinning_filter import nova_objects, nova_pci, nova_stats
+from pinning_filter.core import check
+from pinning_filter.core.fit import Strategy, fit
+from pinning_filter.core.host import Host
+from pinning_filter.core.placement import Placement
+from pinning_filter.core.refusal import Code, Fact, Refusal
+from pinning_filter.core.request import Request
+
+LOG = logging.getLogger(__name__)
+
+#: How many ways to put guest cells on host cells Nova may try until we stop
+#: it. Nova finds an answer in the first few, or it goes through all, which
+#: are 40320 for 8 of 8 cells. One takes some 20 microseconds, with PCI devices
+#: a millisecond.
+_MOST_TRIES = 2000
+_MOST_TRIES_WITH_DEVICES = 50
+
+
+_REFUSAL = "is a refusal"
+
+#: Nova's own fit on one host: a guest's topology, as a claim gets it, to the
+#: topology claimed.
+NovaFit = Callable[[Any], "objects.InstanceNUMATopology | None"]
+
+
+def fit_stock(
+    host: Host,
+    request: Request,
+    devices: nova_pci.NovaDevices | None,
+    strategy: Strategy,
+    topology: objects.InstanceNUMATopology,
+    nova_s: NovaFit,
+) -> Placement | Refusal:
+    """What Nova's claim will come to, where that is right.
+
+    For a guest of one cell that is our own answer, but for PCI requests,
+    which Nova serves in their own order only.
+
+    :param topology: what ``request`` was read from.
+    :param nova_s: never called for a guest of one cell, nor for one that we
+        refuse.
+    """
+    if devices is not None:
+        devices.attempts = devices.attempts[:1]
+    answer = fit(host, request, devices, strategy)
+    if isinstance(answer, Refusal) or len(request.cells) < 2:
+        return answer
+    claim = functools.partial(_claim, host, request, devices, nova_s)
+    claimed = claim(nova_objects.unfitted(topology))
+    if isinstance(claimed, Placement):
+        # The host may also be an alternate, whose claim follows one that was
+        # aborted elsewhere, which Nova's fit does not take well. A refusal
+        # does no harm there.
+        again = claim(nova_objects.unfitted(topology, aborted=True))
+        if isinstance(again, str) and again != _REFUSAL:
+            claimed = f"{again} after an aborted one"
+    if isinstance(claimed, str):
+        return Refusal((Fact(Code.STOCK_CLAIM, detail=claimed),))
+    return claimed
+
+
+def _claim(
+    host: Host,
+    request: Request,
+    devices: nova_pci.NovaDevices | None,
+    nova_s: NovaFit,
+    asked: objects.InstanceNUMATopology,
+) -> Placement | str:
+    """Nova's own answer, or what is wrong with it."""
+    wants_devices = devices is not None and devices.requested
+    most = _MOST_TRIES_WITH_DEVICES if wants_devices else _MOST_TRIES
+    try:
+        claimed = nova_s(_Counting(asked, most))
+    except _TooManyError:
+        return f"is not found in {most} tries"
+    except Exception as error:
+        LOG.debug("Nova's own fit failed", exc_info=True)
+        return f"fails ({type(error).__name__})"
+    if claimed is None:
+        return _REFUSAL
+    placement = nova_objects.placement_from_nova(host, claimed)
+    problems = check.problems(host, request, placement)
+    if not problems and devices is not None and wants_devices:
+        chosen = [placed.host_cell.id for placed in placement.cells]
+        if not devices.attempts[0](chosen):
+            problems = ["PCI devices are not near enough"]
+    if problems:
+        return f"is wrong ({'; '.join(problems)})"
+    # Nova has written the page size chosen over the one asked for.
+    cells = (
+        placed._replace(guest_cell=guest_cell)
+        for placed, guest_cell in zip(
+            placement.cells, request.cells, strict=True
+        )
+    )
+    return Placement(request, tuple(cells))
+
+
+class _TooManyError(Exception):
+    """Nova's fit has tried as often as it may."""
+
+
+class _Counting:
+    """A guest's topology that Nova's fit may go through only so often.
+
+    Nova reads the cells once for each way to place them.
+    """
+
+    def __init__(
+        self, topology: objects.InstanceNUMATopology, most: int
+    ) -> None:
+        self._topology = topology
+        self._left = most
+
+    @property
+    def cells(self) -> Sequence[objects.InstanceNUMACell]:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooManyError
+        return self._topology.cells
+
+    def __len__(self) -> int:
+        return len(self._topology.cells)
+
+    def __contains__(self, field: object) -> bool:
+        return field in self._topology
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._topology, name)
+
+
+def install() -> None:
+    """Let the fit know which host it is that a guest is counted on.
+
+    Nova counts a chosen guest on its host by a fit of its own, before it
+    looks for a place for the next one. Calling this again is harmless.
+    """
+    nova_s = host_manager.HostState._locked_consume_from_request
+    if not hasattr(nova_s, "__wrapped__"):
+        host_manager.HostState._locked_consume_from_request = _knowing(nova_s)
+
+
+def _knowing(nova_s: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(nova_s)
+    def _locked_consume_from_request(self: Any, spec_obj: Any) -> Any:
+        with nova_stats.told_by(self.stats):
+            return nova_s(self, spec_obj)
+
+    return _locked_consume_from_request
