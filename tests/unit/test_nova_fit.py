@@ -286,8 +286,8 @@ def test_right_where_nova_is_wrong(
         pytest.param(networks("a", "b"), [], [], id="physical networks"),
         pytest.param(
             None,
-            [device(0, "required"), device(1, "required")],
-            [1, 3],
+            [device(0, "required", "1001"), device(1, "required", "1003")],
+            [0, 1, 2, 3],
             id="devices",
         ),
     ],
