@@ -131,7 +131,10 @@ def project() -> bool:
     def action() -> None:
         steps.run(PROJECT, [layout.BIN / "python", "-m", "pip", "uninstall",
                             "-q", "-y", PROJECT])
-        steps.run(PROJECT, pip("-c", CONSTRAINTS, layout.ROOT))
+        # A version by itself, so that a clone without tags, or one that is
+        # committed to meanwhile, can be installed.
+        steps.run(PROJECT, pip("-c", CONSTRAINTS, layout.ROOT),
+                  env={"PBR_VERSION": "0+lab"})
 
     return steps.once(PROJECT, key, action)
 

@@ -42,10 +42,15 @@ def properties(values: dict[str, str]) -> list[str]:
     ]
 
 
+def extra_specs(specs: dict[str, str]) -> dict[str, str]:
+    """``cpu_policy="dedicated"`` is hw:cpu_policy."""
+    return {f"hw:{key}": value for key, value in specs.items()}
+
+
 def flavor(vcpus: int, ram_mib: int = 64, **specs: str) -> str:
-    """A new flavor; ``cpu_policy="dedicated"`` is hw:cpu_policy."""
+    """A new flavor, with :func:`extra_specs`; its name."""
     name = unique("flavor")
-    keys = {f"hw:{key}": value for key, value in specs.items()}
+    keys = extra_specs(specs)
     openstack(
         "flavor", "create", name, "--vcpus", str(vcpus),
         "--ram", str(ram_mib), "--disk", "0", *properties(keys),

@@ -61,6 +61,12 @@ def memory_binding(xml: str) -> dict[str, tuple[str, str]]:
     return found
 
 
+def guest_cells(xml: str) -> list[tuple[str, str]]:
+    """The vCPUs and the memory in KiB of each guest cell."""
+    found = etree.fromstring(xml.encode()).iterfind("cpu/numa/cell")
+    return [(cell.get("cpus"), cell.get("memory")) for cell in found]
+
+
 def page_size_kib(xml: str) -> int | None:
     """The huge page size that the guest's memory is asked to have."""
     page = etree.fromstring(xml.encode()).find("memoryBacking/hugepages/page")
@@ -172,3 +178,13 @@ def defined() -> dict[str, dict[int, int]]:
             if name.startswith("vcpu ") and cpus.isdigit()
         }
     return found
+
+
+def host_pages(size_kib: int) -> int:
+    """The pages of a size that libvirt counts on this machine."""
+    root = etree.fromstring(virsh("capabilities").encode())
+    return sum(
+        int(pages.text)
+        for pages in root.iterfind("host/topology/cells/cell/pages")
+        if int(pages.get("size")) == size_kib
+    )

@@ -70,7 +70,7 @@ def test_prefer_on_a_host_without_SMT(walk: Walk) -> None:
     server = client.create(client.flavor(
         2, cpu_policy="dedicated", cpu_thread_policy="prefer"))
     xml = check_pinned(walk, server, BOTH_PCPUS)
-    walk.check("guest topology", seen.topology(xml), (2, 1, 1))
+    walk.check("guest topology", seen.topology(xml), (1, 2, 1))
 
 
 @pytest.mark.host(**NO_SMT)
@@ -78,7 +78,7 @@ def test_isolate_on_a_host_without_SMT(walk: Walk) -> None:
     server = client.create(client.flavor(
         2, cpu_policy="dedicated", cpu_thread_policy="isolate"))
     xml = check_pinned(walk, server, BOTH_PCPUS)
-    walk.check("guest topology", seen.topology(xml), (2, 1, 1))
+    walk.check("guest topology", seen.topology(xml), (1, 2, 1))
 
 
 @pytest.mark.host(**NO_SMT)

@@ -1,5 +1,6 @@
 """What was expected, what was seen, and the table at the end of the run."""
 
+import re
 import textwrap
 import time
 from dataclasses import dataclass, field
@@ -45,10 +46,15 @@ class Walk:
         self._add(what, seen, f"... {expected} ...", good)
         assert good, f"{what}: expected {expected!r} in {seen!r}"
 
+    def since_now(self) -> None:
+        """What is checked next begins now."""
+        self.since = time.monotonic()
+
     def keep(self, xml: str) -> None:
         """Keep a domain's XML under the walk's name."""
         XML.mkdir(parents=True, exist_ok=True)
-        (XML / f"{self.name.replace(' ', '-')}.xml").write_text(xml)
+        name = re.sub(r"[^\w-]+", "-", self.name)
+        (XML / f"{name}.xml").write_text(xml)
 
     def _add(self, what: str, seen: Any, expected: Any, good: bool) -> None:
         now = time.monotonic()
