@@ -25,6 +25,7 @@ from typing import Any
 from unittest import mock
 
 import fixtures
+from lxml import etree
 from nova import context as nova_context
 from nova import objects, thread_pool_factory
 from nova.tests.fixtures import libvirt as fakelibvirt
@@ -128,6 +129,10 @@ class Cloud:
         )
         if f"Error updating resources for node {name}" in self.log:
             raise RuntimeError(f"{name} did not start:\n{self.log}")
+
+    def configure(self, group: str, **values: Any) -> None:
+        """Set options of nova.conf, for computes that start from now on."""
+        self._nova.flags(group=group, **values)
 
     def flavor(
         self, vcpus: int, ram_mib: int = 1024, **extra_specs: str
@@ -289,6 +294,7 @@ class _Machine(fakelibvirt.HostInfo):
     """A machine for Nova's fake libvirt."""
 
     def __init__(self, host: Host, reports_topology: bool) -> None:
+        self.host = host
         self.pcpus = frozenset[int]().union(
             *(core for cell in host.cells for core in cell.siblings)
         )
@@ -331,12 +337,35 @@ def _caps_cell(cell: HostCell) -> libvirt_config.LibvirtConfigCapsNUMACell:
     return caps
 
 
+def _with_layout(capabilities: str, host: Host) -> str:
+    """Add last-level caches and NUMA distances to capabilities."""
+    root = etree.fromstring(capabilities)
+    caches = etree.SubElement(root.find("host"), "cache")
+    for cell in host.cells:
+        for bank in cell.caches:
+            etree.SubElement(
+                caches, "bank", level="3", cpus=cpuset.format(bank)
+            )
+        for element in root.iterfind(f".//cells/cell[@id='{cell.id}']"):
+            distances = etree.SubElement(element, "distances")
+            for other, value in sorted(cell.distances.items()):
+                etree.SubElement(
+                    distances, "sibling", id=str(other), value=str(value)
+                )
+    return etree.tostring(root, encoding="unicode")
+
+
 class _Connection(fakelibvirt.Connection):
     """A fake libvirt that remembers every document as Nova wrote it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.written: dict[str, str] = {}  #: by the server's id
+
+    def getCapabilities(self) -> str:
+        """Nova's, and what Nova itself does not read of them."""
+        text = super().getCapabilities()
+        return _with_layout(text, self.host_info.host)
 
     def defineXML(self, xml: str) -> Any:
         domain = super().defineXML(xml)
