@@ -1,0 +1,66 @@
+import pytest
+
+from pinning_filter.core.refusal import Code, Fact, Refusal
+
+
+@pytest.mark.parametrize(
+    ("fact", "text"),
+    [
+        pytest.param(
+            Fact(Code.HOST_CELLS, 4, 2, "NUMA cells"),
+            "needs 4 NUMA cells, the host has 2",
+            id="about the host",
+        ),
+        pytest.param(
+            Fact(Code.PCPUS, 6, 4, "pCPUs", host_cell=1),
+            "host cell 1: needs 6 free pCPUs, has 4",
+            id="about a host cell",
+        ),
+        pytest.param(
+            Fact(Code.PCPUS, 6, 4, "pCPUs", host_cell=1, guest_cell=0),
+            "host cell 1, guest cell 0: needs 6 free pCPUs, has 4",
+            id="about a pair of cells",
+        ),
+        pytest.param(
+            Fact(Code.MEMORY, 4 << 20, 1536 << 10, "KiB", 0),
+            "host cell 0: needs 4 GiB of free memory, has 1536 MiB",
+            id="memory in the largest even unit",
+        ),
+        pytest.param(
+            Fact(Code.MEMORY, 1025, 0.5, "KiB", 0),
+            "host cell 0: needs 1025 KiB of free memory, has 0.5 KiB",
+            id="memory that is no whole MiB",
+        ),
+        pytest.param(
+            Fact(Code.SHARED_RATIO, 2, 1.5, "vCPUs", 0),
+            "host cell 0: needs room for 2 shared vCPUs, the CPU allocation "
+            "ratio leaves 1.5",
+            id="a fraction",
+        ),
+        pytest.param(
+            Fact(Code.PHYSNET, 1, 0, "host cells", detail="{0} <b>"),
+            "no host cell near the physical network {0} <b> is free for the "
+            "guest",
+            id="a name with braces is only a name",
+        ),
+    ],
+)
+def test_text(fact: Fact, text: str) -> None:
+    assert fact.text == text
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_code_has_a_sentence(code: Code) -> None:
+    assert Fact(code, 2, 1, "pCPUs", detail="x").text
+
+
+def test_a_refusal_is_false_and_reads_as_one_line() -> None:
+    facts = (
+        Fact(Code.PCPUS, 6, 4, "pCPUs", 0),
+        Fact(Code.NO_SMT, 2, 1, "threads a core", 1),
+    )
+    assert not Refusal(facts)
+    assert Refusal(facts).text == (
+        "host cell 0: needs 6 free pCPUs, has 4; "
+        "host cell 1: thread policy require needs SMT, there is none"
+    )
