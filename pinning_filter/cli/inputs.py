@@ -69,16 +69,21 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_guest_arguments(parser: argparse.ArgumentParser) -> None:
+def add_guest_arguments(
+    parser: argparse.ArgumentParser, *, required: bool = True
+) -> None:
     """The flavor and the image, in the words of the openstack client."""
     group = parser.add_argument_group("the guest")
     group.add_argument(
-        "--vcpus", type=_positive, required=True, help="vCPUs of the flavor"
+        "--vcpus",
+        type=positive,
+        required=required,
+        help="vCPUs of the flavor",
     )
     group.add_argument(
         "--ram",
-        type=_positive,
-        required=True,
+        type=positive,
+        required=required,
         metavar="MIB",
         help="memory of the flavor in MiB",
     )
@@ -113,12 +118,12 @@ def read_guest(args: argparse.Namespace) -> nova_inputs.Guest:
 
     :raises InputError: in Nova's words, for what its API would refuse.
     """
-    return _nova().guest(
+    return nova().guest(
         args.vcpus, args.ram, dict(args.property), dict(args.image_property)
     )
 
 
-def _nova() -> types.ModuleType:
+def nova() -> types.ModuleType:
     """``nova_inputs``, without what Nova prints when it is imported."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
@@ -126,23 +131,52 @@ def _nova() -> types.ModuleType:
     return nova_inputs
 
 
+def is_line(source: str) -> bool:
+    """Whether this is a host written as a line, and not a file's name."""
+    return bool(_LINE.match(source)) and not exists(source)
+
+
+def exists(source: str) -> bool:
+    """Whether there is such a file; what cannot be a name is none."""
+    try:
+        return pathlib.Path(source).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _read_host(source: str) -> Host:
-    path = pathlib.Path(source)
-    if source != "-" and _LINE.match(source) and not path.exists():
+    if is_line(source):
+        return host_of(source, None)
+    return host_of(source, read_file(source))
+
+
+def host_of(source: str, text: bytes | None) -> Host:
+    """A host from a file's content, or from a line.
+
+    :param source: the line itself, or the name of the file.
+    :param text: the content; None where ``source`` is a line.
+    :raises InputError: if it has no form that is known.
+    :raises InvalidHost: if no machine can be so.
+    """
+    if text is None:
         return _dedicated(synthetic.host(source))
-    text = _read_file(path if source != "-" else None)
     start = text.lstrip()[:1]
     if start == b"<":
         return _dedicated(capabilities_xml.read(text))
     if start in (b"{", b"["):
-        return _nova().host(text)
+        return nova().host(text)
     raise InputError(
         f"--host {source}: neither the XML of 'virsh capabilities' nor the "
         "JSON of a numa_topology"
     )
 
 
-def _read_file(path: pathlib.Path | None) -> bytes:
+def read_file(source: str) -> bytes:
+    """A file's content; that of standard input for ``-``.
+
+    :raises InputError: naming the file and the cause.
+    """
+    path = None if source == "-" else pathlib.Path(source)
     name = "standard input" if path is None else str(path)
     try:
         if path is None:
@@ -236,7 +270,8 @@ def _pcpus(text: str) -> frozenset[int]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """For arguments that are a whole number above 0."""
     try:
         number = int(text)
     except ValueError:

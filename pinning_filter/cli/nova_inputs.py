@@ -40,7 +40,7 @@ class Guest:
 
         :param shared: the host's shared pCPUs.
         """
-        with _complaints("the guest"):
+        with complaints("the guest"):
             return nova_guest.settings(
                 self.flavor, self.image, shared_set=frozenset(shared)
             )
@@ -74,7 +74,7 @@ def guest(
     :raises InputError: with Nova's own words for what it would refuse.
     """
     for key, value in extra_specs.items():
-        with _complaints(f"--property {key}={value}"):
+        with complaints(f"--property {key}={value}"):
             validators.validate(key, value)
     flavor = objects.Flavor(
         name="flavor",
@@ -86,8 +86,15 @@ def guest(
         swap=0,
         extra_specs=dict(extra_specs),
     )
-    image = _image(image_properties)
-    with _complaints("the guest"):
+    return read(flavor, image(image_properties))
+
+
+def read(flavor: objects.Flavor, image: objects.ImageMeta) -> Guest:
+    """A guest of this flavor and image.
+
+    :raises InputError: with Nova's own words for what it would refuse.
+    """
+    with complaints("the guest"):
         topology = hardware.numa_get_constraints(flavor, image)
         return Guest(
             flavor,
@@ -96,11 +103,16 @@ def guest(
         )
 
 
-def _image(properties: Mapping[str, str]) -> objects.ImageMeta:
+def image(properties: Mapping[str, str]) -> objects.ImageMeta:
+    """An image of these properties, as Nova reads them.
+
+    :raises InputError: naming the property that Nova refuses, or one that
+        it would pass over.
+    """
     known = image_meta.ImageMetaProps.fields
     for key, value in properties.items():
         # One by one: Nova does not say which of them it dislikes.
-        with _complaints(f"--image-property {key}={value}"):
+        with complaints(f"--image-property {key}={value}"):
             objects.ImageMeta.from_dict({"properties": {key: value}})
         # Nova passes over what it does not know, typing errors included.
         if key.startswith("hw_") and key.partition(".")[0] not in known:
@@ -109,12 +121,12 @@ def _image(properties: Mapping[str, str]) -> objects.ImageMeta:
                 f"--image-property {key}: Nova knows no such property"
                 + (f"; do you mean {close[0]}?" if close else "")
             )
-    with _complaints("the image"):
+    with complaints("the image"):
         return objects.ImageMeta.from_dict({"properties": dict(properties)})
 
 
 @contextmanager
-def _complaints(what: str) -> Iterator[None]:
+def complaints(what: str) -> Iterator[None]:
     """Turn what Nova raises into an error that names its cause."""
     try:
         yield

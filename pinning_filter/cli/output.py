@@ -20,6 +20,7 @@ class Status(enum.IntEnum):
     YES = 0  #: it fits; or simply: done
     BAD_INPUT = 2  #: wrong use, or input that makes no sense
     NO = 3  #: it does not fit
+    INCOMPLETE = 4  #: a part of the cloud did not answer
 
 
 #: The formats that have a place for lists and mappings.
@@ -81,6 +82,12 @@ def size(kib: int) -> str:
     return f"{kib} KiB"
 
 
+def refuse(app: Any, error: Exception) -> Status:
+    """Say in one line what is wrong with the input."""
+    app.stderr.write(f"{app.NAME}: {one_line(str(error))}\n")
+    return Status.BAD_INPUT
+
+
 class _Command(command.Command):
     """What lies under cliff's own kinds of commands: help worth reading."""
 
@@ -94,6 +101,21 @@ class _Command(command.Command):
         parser.usage = f"{prog_name} [OPTIONS]"
         self.add_arguments(parser)
         return parser
+
+
+class Command(_Command):
+    """A command that answers otherwise than with rows."""
+
+    def act(self, parsed_args: argparse.Namespace) -> int:
+        """Do it, and return the exit status."""
+        raise NotImplementedError
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Act, or refuse the input in one line."""
+        try:
+            return self.act(parsed_args)
+        except (InputError, Invalid) as error:
+            return refuse(self.app, error)
 
 
 class Lister(lister.Lister, _Command):
@@ -154,8 +176,7 @@ class Lister(lister.Lister, _Command):
         try:
             super().run(parsed_args)
         except (InputError, Invalid) as error:
-            self.app.stderr.write(f"{self.app.NAME}: {one_line(str(error))}\n")
-            return Status.BAD_INPUT
+            return refuse(self.app, error)
         return self.status
 
     def produce_output(
@@ -184,7 +205,8 @@ def _flat(value: Any) -> Any:
     """As text where a format has no place for lists and mappings."""
     if isinstance(value, columns.FormattableColumn):
         return value.human_readable()
-    return value
+    # Names are whatever tenants made them.
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _title(column: str) -> str:
@@ -194,4 +216,6 @@ def _title(column: str) -> str:
 def _shown(column: str, value: Any) -> Any:
     if value is None:
         return ""
-    return size(value) if column.endswith("_kib") else value
+    if column.endswith("_kib") and isinstance(value, int):
+        return size(value)
+    return value

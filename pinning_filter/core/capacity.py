@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 from pinning_filter.core import usage
 from pinning_filter.core.fit import SPREAD, Strategy, fit
@@ -69,12 +70,23 @@ class Capacity:
         :raises ValueError: for a guest that pins nothing, of which there may
             be any number.
         """
-        _pinning(request)
-        empty_host = emptied(host)
-        now = self._count(host, request)
-        empty = max(now, self._count(empty_host, request))
-        whole = min(empty, _at_most(host, request))
-        return Room(now, empty, max(0, whole - now))
+        return self.rooms(host, [request])[0]
+
+    def rooms(self, host: Host, requests: Sequence[Request]) -> list[Room]:
+        """The same for several guests, each of them by itself.
+
+        :raises ValueError: as :meth:`room`.
+        """
+        _pinning(requests)
+        here = _Parts.of(host)
+        empty_host = _Parts.of(emptied(host))
+        made = []
+        for request in requests:
+            now = self._count(here, request)
+            empty = max(now, self._count(empty_host, request))
+            whole = min(empty, _at_most(host, request))
+            made.append(Room(now, empty, max(0, whole - now)))
+        return made
 
     def stranded(
         self, host: Host, requests: Sequence[Request]
@@ -83,18 +95,16 @@ class Capacity:
 
         pCPUs, and memory in KiB, that are left when the host is filled up:
         with the largest that fit, then with the next, until none fits.
+
+        :raises ValueError: as :meth:`room`.
         """
-        for request in requests:
-            _pinning(request)
-        ordered = sorted(requests, key=_size, reverse=True)
-        if all(map(_one_cell, ordered)):
-            parts = [host._replace(cells=(cell,)) for cell in host.cells]
-        else:
-            parts = [host]
-        wanted = tuple(ordered)
+        _pinning(requests)
+        wanted = tuple(sorted(requests, key=_size, reverse=True))
+        parts = _Parts.of(host)
+        asked = parts.cells if all(map(_one_cell, wanted)) else (parts.whole,)
         left: list[tuple[int, float]] = []
-        for part in parts:
-            key = (*_alike(part), wanted)
+        for part, alike in asked:
+            key = (alike, wanted)
             if key not in self._left:
                 self._left[key] = self._filled(part, wanted)
             left += self._left[key]
@@ -109,17 +119,16 @@ class Capacity:
             host, _ = _filled_with(host, request, self._strategy)
         return tuple((len(c.free), free_kib(c)) for c in host.cells)
 
-    def _count(self, host: Host, request: Request) -> int:
+    def _count(self, parts: _Parts, request: Request) -> int:
         if not _one_cell(request):
-            return self._counted(host, request)
+            return self._counted(*parts.whole, request)
         # Each guest is in one host cell, whatever is in the others.
         return sum(
-            self._counted(host._replace(cells=(cell,)), request)
-            for cell in host.cells
+            self._counted(part, alike, request) for part, alike in parts.cells
         )
 
-    def _counted(self, host: Host, request: Request) -> int:
-        key = (*_alike(host), request)
+    def _counted(self, host: Host, alike: Hashable, request: Request) -> int:
+        key = (alike, request)
         if key not in self._known:
             _, self._known[key] = _filled_with(host, request, self._strategy)
         return self._known[key]
@@ -138,9 +147,10 @@ def _filled_with(
     return host, number
 
 
-def _pinning(request: Request) -> None:
-    if not any(cell.dedicated for cell in request.cells):
-        raise ValueError("the guest pins no vCPU")
+def _pinning(requests: Sequence[Request]) -> None:
+    for request in requests:
+        if not any(cell.dedicated for cell in request.cells):
+            raise ValueError("the guest pins no vCPU")
 
 
 def _one_cell(request: Request) -> bool:
@@ -178,13 +188,23 @@ def _at_most(host: Host, request: Request) -> int:
     return most
 
 
-def _alike(host: Host) -> tuple[Hashable, ...]:
-    """Equal for hosts that take as many guests."""
-    return (
-        host.cpu_ratio,
-        host.ram_ratio,
-        tuple(_alike_cell(cell) for cell in host.cells),
-    )
+class _Parts(NamedTuple):
+    """A host as a whole and cell by cell, each with what it is alike by."""
+
+    whole: tuple[Host, Hashable]
+    cells: tuple[tuple[Host, Hashable], ...]
+
+    @classmethod
+    def of(cls, host: Host) -> _Parts:
+        ratios = (host.cpu_ratio, host.ram_ratio)
+        keys = [(ratios, _alike_cell(cell)) for cell in host.cells]
+        return cls(
+            (host, tuple(keys)),
+            tuple(
+                (host._replace(cells=(cell,)), key)
+                for cell, key in zip(host.cells, keys, strict=True)
+            ),
+        )
 
 
 def _alike_cell(cell: HostCell) -> Hashable:

@@ -42,8 +42,8 @@ PACKAGES = {
     "compute": _OUTSIDE_NOVA | {"lxml"},
     "cli": _OUTSIDE_NOVA | {
         "cliff",
+        "fastjsonschema",
         "jinja2",
-        "jsonschema",
         "lxml",
         "rich",
     },

@@ -1,0 +1,315 @@
+"""``pinning-filter capacity``: how much more fits, and what is wasted."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from cliff import columns
+from rich.console import Console
+from rich.progress import track
+
+from pinning_filter.cli import cloud_inputs, inputs
+from pinning_filter.cli.output import InputError, Lister, Status
+from pinning_filter.cli.snapshot import Flavor, Node, Snapshot
+from pinning_filter.core.capacity import Capacity as Counter
+from pinning_filter.core.capacity import Room
+from pinning_filter.core.request import Request
+
+_FOR_PEOPLE = (
+    "host",
+    "flavor",
+    "fits_now",
+    "fits_empty",
+    "lost",
+    "free_pcpus",
+    "pcpus",
+    "stranded_pcpus",
+    "stranded_memory_kib",
+    "closed",
+)
+#: The name that people see for the row of all hosts.
+_ALL = "(all)"
+
+
+class ByCell(columns.FormattableColumn[Mapping[int, int]]):
+    """A number for each host cell that has one."""
+
+    def human_readable(self) -> str:
+        """As ``0:2 1:1``."""
+        return " ".join(f"{cell}:{n}" for cell, n in self._value.items() if n)
+
+    def machine_readable(self) -> dict[str, int]:  # type: ignore[override]
+        """Keys as text, which is all that JSON has."""
+        return {str(cell): number for cell, number in self._value.items()}
+
+
+class MemoryByCell(ByCell):
+    """KiB for each host cell that has some."""
+
+    def human_readable(self) -> str:
+        """As ``0:12.5 GiB``."""
+        return " ".join(
+            f"{cell}:{kib / (1 << 20):.1f} GiB"
+            for cell, kib in self._value.items()
+            if kib
+        )
+
+
+class Capacity(Lister):
+    """How many more of each flavor fit, on each host and in all?
+
+    Also how many fit an empty host, how many more would fit now if what is
+    free on each host were in one piece (lost to fragmentation), and for each
+    host cell the pCPUs and the memory that no guest of these flavors can use
+    (stranded). Exit status: 0 done, 2 bad usage or input, 4 a cell did not
+    answer.
+    """
+
+    #: Stable. A row is a flavor on a host, or with no host on all of them.
+    all_columns = (
+        "host",
+        "cell",
+        "flavor",
+        "fits_now",
+        "fits_empty",
+        "lost",
+        "free_pcpus",
+        "pcpus",
+        "stranded_pcpus",
+        "stranded_memory_kib",
+        "closed",
+    )
+
+    _epilog = """\
+examples:
+
+  Every pinned flavor that a guest of the cloud has:
+
+    pinning-filter capacity
+
+  Two of them, on two hosts:
+
+    pinning-filter capacity --flavor pinned.4 --flavor pinned.16 \\
+        --host cmp1 --host cmp2
+
+  A flavor that there is not yet, on a cloud that was dumped:
+
+    pinning-filter capacity --host cloud.json --vcpus 6 --ram 8192 \\
+        --property hw:cpu_policy=dedicated -f json
+"""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Which flavors, and which cloud."""
+        parser.add_argument(
+            "--flavor",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="a pinned flavor of the cloud; may be repeated; default: "
+            "those that guests have, or all of them if none has any",
+        )
+        parser.add_argument(
+            "--total",
+            action="store_true",
+            help="only all hosts together, without each by itself",
+        )
+        cloud_inputs.add_cloud_arguments(parser)
+        inputs.add_guest_arguments(parser, required=False)
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[list[str], list[list[Any]]]:
+        """Count on every host; a row for each flavor there."""
+        snapshot = cloud_inputs.read(parsed_args)
+        wanted = _wanted(parsed_args, snapshot)
+        cloud_inputs.report_unreachable(snapshot)
+        if snapshot.unreachable:
+            self.status = Status.INCOMPLETE
+        from pinning_filter.cli import asking
+
+        counter = Counter(asking.strategy())
+        counted = [
+            _counted(counter, node, wanted)
+            for node in progress(snapshot.nodes, "Counting")
+        ]
+        rows = [] if parsed_args.total else list(_rows(counted))
+        rows += _totals(counted, wanted)
+        self.before = _heading(counted)
+        if parsed_args.formatter == "table" and not parsed_args.columns:
+            rows = [{**row, "host": row["host"] or _ALL} for row in rows]
+        return self.answer(parsed_args, _FOR_PEOPLE, rows)
+
+
+_Item = TypeVar("_Item")
+
+
+def progress(items: Iterable[_Item], what: str) -> Iterable[_Item]:
+    """The items, with a bar on standard error if that is a terminal."""
+    return track(
+        items,
+        what,
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Counted:
+    """What was found out about one compute node."""
+
+    node: Node
+    rooms: Mapping[str, Room]  #: by flavor
+    stranded: Mapping[int, tuple[int, float]]  #: by host cell
+    free: int  #: pCPUs
+    total: int  #: pCPUs
+
+
+def _wanted(
+    args: argparse.Namespace, snapshot: Snapshot
+) -> dict[str, Request]:
+    """The flavors to count, by name: all of them pin something."""
+    if (args.vcpus is None) != (args.ram is None):
+        raise InputError("--vcpus and --ram go together")
+    wanted: dict[str, Request] = {}
+    for name in args.flavor:
+        found = [each for each in snapshot.flavors if each.name == name]
+        if not found:
+            known = ", ".join(each.name for each in snapshot.flavors[:10])
+            raise InputError(
+                f"--flavor: there is no {name!r}; there are {known or 'none'}"
+            )
+        request = _request(found[0])
+        if request is None:
+            raise InputError(f"--flavor: {name!r} pins no vCPUs")
+        wanted[name] = request
+    if args.vcpus is not None:
+        guest = inputs.read_guest(args)
+        if guest.request is None or not _pins(guest.request):
+            raise InputError(
+                "--vcpus: such a guest pins no vCPUs; add --property "
+                "hw:cpu_policy=dedicated"
+            )
+        wanted[f"{args.vcpus} vCPUs, {args.ram} MiB"] = guest.request
+    return wanted or _in_use(snapshot)
+
+
+def _in_use(snapshot: Snapshot) -> dict[str, Request]:
+    """The flavors that guests have; if none, all that pin something."""
+    wanted = {
+        guest.flavor: guest.request
+        for node in snapshot.nodes
+        for guest in node.guests
+        if _pins(guest.request)
+    }
+    if not wanted:
+        wanted = {
+            flavor.name: request
+            for flavor in snapshot.flavors
+            if (request := _request(flavor))
+        }
+    if not wanted:
+        raise InputError(
+            "the cloud has no flavor that pins vCPUs; give one with --vcpus, "
+            "--ram and --property hw:cpu_policy=dedicated"
+        )
+    return dict(sorted(wanted.items()))
+
+
+def _request(flavor: Flavor) -> Request | None:
+    inputs.nova()
+    from pinning_filter.cli import nova_inputs, nova_question
+
+    guest = nova_inputs.read(
+        nova_question.flavor_of(flavor), nova_inputs.image({})
+    )
+    if guest.request is None or not _pins(guest.request):
+        return None
+    return guest.request
+
+
+def _pins(request: Request) -> bool:
+    return any(cell.dedicated for cell in request.cells)
+
+
+def _counted(
+    counter: Counter, node: Node, wanted: Mapping[str, Request]
+) -> _Counted:
+    """A host that takes no guests has no room now, only when empty."""
+    host = node.host
+    if host is None or node.problem:
+        return _Counted(node, dict.fromkeys(wanted, Room(0, 0, 0)), {}, 0, 0)
+    requests = list(wanted.values())
+    rooms = dict(zip(wanted, counter.rooms(host, requests), strict=True))
+    if node.closed:
+        rooms = {name: Room(0, room.empty, 0) for name, room in rooms.items()}
+    return _Counted(
+        node,
+        rooms,
+        counter.stranded(host, requests),
+        sum(len(cell.free) for cell in host.cells),
+        sum(len(cell.dedicated) for cell in host.cells),
+    )
+
+
+def _rows(counted: Iterable[_Counted]) -> Iterator[dict[str, Any]]:
+    for each in counted:
+        for name, room in each.rooms.items():
+            yield {
+                "host": each.node.name,
+                "cell": each.node.cell,
+                "flavor": name,
+                "fits_now": room.now,
+                "fits_empty": room.empty,
+                "lost": room.lost,
+                "free_pcpus": each.free,
+                "pcpus": each.total,
+                "stranded_pcpus": ByCell(
+                    {cell: left for cell, (left, _) in each.stranded.items()}
+                ),
+                "stranded_memory_kib": MemoryByCell(
+                    {
+                        cell: int(left)
+                        for cell, (_, left) in each.stranded.items()
+                    }
+                ),
+                "closed": _why_closed(each.node),
+            }
+
+
+def _why_closed(node: Node) -> str:
+    if node.host is None:
+        return "reports no NUMA topology"
+    return node.problem or node.closed
+
+
+def _totals(
+    counted: list[_Counted], wanted: Mapping[str, Request]
+) -> Iterator[dict[str, Any]]:
+    for name in wanted:
+        rooms = [each.rooms[name] for each in counted]
+        yield {
+            "host": None,
+            "flavor": name,
+            "fits_now": sum(room.now for room in rooms),
+            "fits_empty": sum(room.empty for room in rooms),
+            "lost": sum(room.lost for room in rooms),
+            "free_pcpus": sum(each.free for each in counted),
+            "pcpus": sum(each.total for each in counted),
+        }
+
+
+def _heading(counted: list[_Counted]) -> str:
+    free = sum(each.free for each in counted)
+    total = sum(each.total for each in counted)
+    stranded = sum(
+        left for each in counted for left, _ in each.stranded.values()
+    )
+    return (
+        f"{len(counted)} hosts, {free} of {total} pCPUs free, {stranded} of "
+        "them stranded: of no use to these flavors."
+    )

@@ -1,0 +1,74 @@
+"""``pinning-filter dump``: the cloud as one file, to be asked elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+from pinning_filter.cli import cloud_inputs, dumpfile
+from pinning_filter.cli.output import Command, InputError, Status
+
+
+class Dump(Command):
+    """Write what pinning-filter sees of a cloud into one JSON file.
+
+    Every other command takes it as --host FILE, on any machine. It holds
+    hosts, their NUMA cells and usage, guests' placements, flavors, and what
+    the Placement API says of the hosts; no passwords, addresses, users,
+    projects or images. Names of hosts and servers are there, unless
+    --anonymous. Exit status: 0 done, 2 bad usage or input, 4 a cell did not
+    answer.
+    """
+
+    _epilog = """\
+examples:
+
+    pinning-filter dump > cloud.json
+    pinning-filter capacity --host cloud.json
+
+  For a bug report:
+
+    pinning-filter dump --anonymous --file report.json
+"""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Which cloud, and where to."""
+        cloud_inputs.add_cloud_arguments(parser)
+        parser.add_argument(
+            "--anonymous",
+            action="store_true",
+            help="replace every name by a number",
+        )
+        parser.add_argument(
+            "--file",
+            metavar="FILE",
+            help="write there (readable by its owner only), instead of to "
+            "standard output",
+        )
+
+    def act(self, parsed_args: argparse.Namespace) -> int:
+        """Read, perhaps forget the names, write."""
+        snapshot = cloud_inputs.read(parsed_args, placement=True)
+        cloud_inputs.report_unreachable(snapshot)
+        status = Status.INCOMPLETE if snapshot.unreachable else Status.YES
+        if parsed_args.anonymous:
+            snapshot = dumpfile.anonymous(snapshot)
+        data = dumpfile.write(snapshot)
+        if parsed_args.file:
+            _save(parsed_args.file, data)
+        else:
+            json.dump(data, self.app.stdout, indent=1)
+            self.app.stdout.write("\n")
+        return status
+
+
+def _save(path: str, data: Any) -> None:
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=1)
+            file.write("\n")
+    except OSError as error:
+        raise InputError(f"--file {path}: {error.strerror}") from error

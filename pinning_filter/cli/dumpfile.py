@@ -1,0 +1,346 @@
+"""A snapshot of a cloud <-> the JSON that ``pinning-filter dump`` writes.
+
+The form is fixed by ``dump.schema.json`` beside this file, which everything
+that is read is checked against, so the reader below may trust its input.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Any
+
+import fastjsonschema
+
+from pinning_filter.cli.output import InputError
+from pinning_filter.cli.snapshot import (
+    Aggregate,
+    Flavor,
+    Inventory,
+    Node,
+    Provider,
+    Snapshot,
+)
+from pinning_filter.core import cpuset
+from pinning_filter.core.cloud import Guest
+from pinning_filter.core.errors import Invalid
+from pinning_filter.core.host import Host, HostCell, Pages
+from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.core.request import (
+    CpuPolicy,
+    GuestCell,
+    Request,
+    ThreadPolicy,
+)
+
+#: How a dump is told from other JSON.
+FORMAT = "pinning-filter dump"
+VERSION = 1
+
+
+def write(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as plain JSON values."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "taken": snapshot.taken,
+        "unreachable": dict(snapshot.unreachable),
+        "flavors": [
+            {**_fields(flavor), "extra_specs": dict(flavor.extra_specs)}
+            for flavor in snapshot.flavors
+        ],
+        "hosts": [_write_node(node) for node in snapshot.nodes],
+    }
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {
+        field.name: getattr(value, field.name)
+        for field in dataclasses.fields(value)
+    }
+
+
+def _write_node(node: Node) -> dict[str, Any]:
+    host = node.host
+    return {
+        "name": node.name,
+        "cell": node.cell,
+        "zone": node.zone,
+        "closed": node.closed,
+        "problem": node.problem,
+        "aggregates": [
+            {"name": each.name, "metadata": dict(each.metadata)}
+            for each in node.aggregates
+        ],
+        "provider": node.provider and {
+            "traits": sorted(node.provider.traits),
+            "inventories": {
+                name: _fields(inventory)
+                for name, inventory in sorted(
+                    node.provider.inventories.items()
+                )
+            },
+        },
+        "numa": host and {
+            "cpu_ratio": host.cpu_ratio,
+            "ram_ratio": host.ram_ratio,
+            "cells": [_write_cell(cell) for cell in host.cells],
+        },
+        "pci_pools": [dict(pool) for pool in node.pci_pools],
+        "guests": [_write_guest(guest) for guest in node.guests],
+        "others": node.others,
+    }
+
+
+def _write_cell(cell: HostCell) -> dict[str, Any]:
+    return {
+        "id": cell.id,
+        "socket": cell.socket,
+        "dedicated": cpuset.format(cell.dedicated),
+        "pinned": cpuset.format(cell.pinned),
+        "shared": cpuset.format(cell.shared),
+        "shared_used": cell.shared_used,
+        "cores": [cpuset.format(core) for core in cell.siblings],
+        "caches": [cpuset.format(cache) for cache in cell.caches],
+        "memory_kib": cell.memory_kib,
+        "memory_used_kib": cell.memory_used_kib,
+        "pages": [pages._asdict() for pages in cell.pages],
+        "physnets": sorted(cell.physnets),
+        "tunneled": cell.tunneled,
+        "distances": {str(to): far for to, far in cell.distances.items()},
+    }
+
+
+def _write_guest(guest: Guest) -> dict[str, Any]:
+    request = guest.request
+    return {
+        "id": guest.id,
+        "name": guest.name,
+        "flavor": guest.flavor,
+        "fixed": guest.fixed,
+        "cpu_policy": request.cpu_policy.value,
+        "thread_policy": request.thread_policy.value,
+        "emulator_isolated": request.emulator_isolated,
+        "physnets": sorted(request.physnets),
+        "tunneled": request.tunneled,
+        "cells": [
+            {
+                "dedicated": cpuset.format(asked.dedicated),
+                "shared": cpuset.format(asked.shared),
+                "memory_kib": asked.memory_kib,
+                "page_size": asked.page_size,
+                "host_cell": placed.host_cell.id,
+                "pinning": {
+                    str(vcpu): pcpu
+                    for vcpu, pcpu in sorted(placed.pinning.items())
+                },
+                "reserved": cpuset.format(placed.reserved),
+                "page_size_kib": placed.page_size_kib,
+            }
+            for asked, placed in zip(
+                request.cells, guest.placement.cells, strict=True
+            )
+        ],
+    }
+
+
+def is_dump(data: object) -> bool:
+    """Whether JSON says that it is a dump."""
+    return isinstance(data, dict) and data.get("format") == FORMAT
+
+
+def read(data: Any, name: str) -> Snapshot:
+    """A snapshot from plain JSON values.
+
+    :param name: of the file, for complaints.
+    :raises InputError: naming the place in the file, and what is wrong there.
+    """
+    if data.get("version") != VERSION:
+        raise InputError(
+            f"{name}: a dump of version {data.get('version')!r}; this "
+            f"pinning-filter reads version {VERSION}"
+        )
+    try:
+        _validator()(data)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise InputError(f"{name}: {error.message[:300]}") from error
+    try:
+        return Snapshot(
+            tuple(
+                sorted(
+                    (_read_node(node) for node in data["hosts"]),
+                    key=lambda node: node.name,
+                )
+            ),
+            tuple(Flavor(**flavor) for flavor in data["flavors"]),
+            data["unreachable"],
+            data["taken"],
+        )
+    except Invalid as problem:
+        raise InputError(f"{name}: {problem}") from problem
+
+
+@functools.cache
+def _validator() -> Any:
+    text = (resources.files(__package__) / "dump.schema.json").read_text()
+    return fastjsonschema.compile(json.loads(text))
+
+
+def _read_node(data: Mapping[str, Any]) -> Node:
+    host = None
+    try:
+        if data["numa"] is not None:
+            host = Host(
+                tuple(_read_cell(cell) for cell in data["numa"]["cells"]),
+                data["numa"]["cpu_ratio"],
+                data["numa"]["ram_ratio"],
+            ).check()
+        guests = tuple(_read_guest(guest, host) for guest in data["guests"])
+    except ValueError as error:
+        # Invalid is one of them; a CPU list that is none is another.
+        raise InputError(f"host {data['name']}: {error}") from error
+    provider = data["provider"]
+    return Node(
+        name=data["name"],
+        host=host,
+        guests=guests,
+        others=data["others"],
+        closed=data["closed"],
+        problem=data["problem"],
+        cell=data["cell"],
+        zone=data["zone"],
+        aggregates=tuple(Aggregate(**each) for each in data["aggregates"]),
+        provider=provider
+        and Provider(
+            {
+                name: Inventory(**inventory)
+                for name, inventory in provider["inventories"].items()
+            },
+            frozenset(provider["traits"]),
+        ),
+        pci_pools=tuple(data["pci_pools"]),
+    )
+
+
+def _read_cell(data: Mapping[str, Any]) -> HostCell:
+    return HostCell(
+        id=data["id"],
+        dedicated=cpuset.parse(data["dedicated"]),
+        pinned=cpuset.parse(data["pinned"]),
+        siblings=tuple(map(cpuset.parse, data["cores"])),
+        shared=cpuset.parse(data["shared"]),
+        shared_used=data["shared_used"],
+        memory_kib=data["memory_kib"],
+        memory_used_kib=data["memory_used_kib"],
+        pages=tuple(Pages(**pages) for pages in data["pages"]),
+        socket=data["socket"],
+        physnets=frozenset(data["physnets"]),
+        tunneled=data["tunneled"],
+        caches=tuple(map(cpuset.parse, data["caches"])),
+        distances={int(to): far for to, far in data["distances"].items()},
+    )
+
+
+def _read_guest(data: Mapping[str, Any], host: Host | None) -> Guest:
+    cells = {cell.id: cell for cell in host.cells} if host else {}
+    asked = tuple(
+        GuestCell(
+            cpuset.parse(cell["dedicated"]),
+            cpuset.parse(cell["shared"]),
+            cell["memory_kib"],
+            cell["page_size"],
+        )
+        for cell in data["cells"]
+    )
+    request = Request(
+        asked,
+        CpuPolicy(data["cpu_policy"]),
+        ThreadPolicy(data["thread_policy"]),
+        data["emulator_isolated"],
+        frozenset(data["physnets"]),
+        data["tunneled"],
+    )
+    placed = []
+    for guest_cell, cell in zip(asked, data["cells"], strict=True):
+        if cell["host_cell"] not in cells:
+            raise ValueError(
+                f"guest {data['id']}: there is no host cell "
+                f"{cell['host_cell']}"
+            )
+        placed.append(
+            CellPlacement(
+                guest_cell,
+                cells[cell["host_cell"]],
+                {int(vcpu): pcpu for vcpu, pcpu in cell["pinning"].items()},
+                cell["page_size_kib"],
+                cpuset.parse(cell["reserved"]),
+            )
+        )
+    return Guest(
+        data["id"],
+        request,
+        Placement(request, tuple(placed)),
+        data["name"],
+        data["flavor"],
+        data["fixed"],
+    )
+
+
+def anonymous(snapshot: Snapshot) -> Snapshot:
+    """The same cloud with every name replaced by a number."""
+    guests = itertools.count(1)
+    cells = _numbered("cell")
+    zones = _numbered("zone")
+    aggregates = _numbered("aggregate")
+    flavors = _numbered("flavor")
+    nodes = tuple(
+        dataclasses.replace(
+            node,
+            name=f"host-{number:05}",
+            cell=cells(node.cell),
+            zone=zones(node.zone),
+            closed="closed" if node.closed else "",
+            problem="unreadable" if node.problem else "",
+            aggregates=tuple(
+                Aggregate(aggregates(each.name), {})
+                for each in node.aggregates
+            ),
+            guests=tuple(
+                dataclasses.replace(
+                    guest,
+                    id=f"guest-{next(guests)}",
+                    name="",
+                    flavor=flavors(guest.flavor),
+                )
+                for guest in node.guests
+            ),
+        )
+        for number, node in enumerate(snapshot.nodes, 1)
+    )
+    return dataclasses.replace(
+        snapshot,
+        nodes=nodes,
+        flavors=tuple(
+            dataclasses.replace(flavor, name=flavors(flavor.name))
+            for flavor in snapshot.flavors
+        ),
+        unreachable={
+            cells(name): "unreachable" for name in snapshot.unreachable
+        },
+    )
+
+
+def _numbered(what: str) -> Callable[[str], str]:
+    """Names to numbers, the same name to the same number."""
+    numbers: dict[str, str] = {}
+
+    def name(text: str) -> str:
+        if not text:
+            return ""
+        return numbers.setdefault(text, f"{what}-{len(numbers) + 1}")
+
+    return name

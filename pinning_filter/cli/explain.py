@@ -1,0 +1,226 @@
+"""``pinning-filter explain``: why no valid host, or which?"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+from pinning_filter.cli import cloud_inputs, inputs, verdicts
+from pinning_filter.cli.output import (
+    InputError,
+    Lister,
+    Pinning,
+    Status,
+    one_line,
+)
+from pinning_filter.cli.question import Question
+from pinning_filter.cli.snapshot import Snapshot
+from pinning_filter.cli.verdicts import Finding, Verdict
+from pinning_filter.core import summary
+from pinning_filter.core.placement import Placement
+from pinning_filter.core.refusal import Refusal
+
+_FOR_PEOPLE = (
+    "host",
+    "verdict",
+    "host_cell",
+    "guest_cell",
+    "text",
+    "remedies",
+)
+
+
+class Explain(Lister):
+    """Why does a server find no valid host, or which hosts fit it?
+
+    Asks of every compute node what the scheduler would, from the service and
+    the Placement API to PinningFilter, and says all that speaks against it.
+    Reads nova.conf and Nova's databases, as nova-manage does, or a dump, and
+    changes nothing. Exit status: 0 some host fits, 3 none does, 2 bad usage
+    or input, 4 a cell did not answer.
+    """
+
+    #: Stable. A row is a reason against a host, or a guest cell's place.
+    all_columns = (
+        "host",
+        "cell",
+        "fits",
+        "verdict",
+        "code",
+        "needed",
+        "free",
+        "unit",
+        "host_cell",
+        "guest_cell",
+        "text",
+        "pinning",
+        "remedies",
+    )
+
+    _epilog = """\
+examples:
+
+  On a controller: a server in ERROR, by its UUID or name:
+
+    pinning-filter explain 6a1b1fd7-9d0b-4ab4-a1f6-9d3c0c3d0c0e
+
+  A flavor and an image, on one compute node only:
+
+    pinning-filter explain --flavor pinned.8 --image debian-13 --host cmp7
+
+  A flavor that there is not yet, on a cloud that was dumped:
+
+    pinning-filter explain --host cloud.json --vcpus 6 --ram 8192 \\
+        --property hw:cpu_policy=dedicated
+"""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Which server, and which cloud."""
+        parser.add_argument(
+            "server",
+            nargs="?",
+            metavar="SERVER",
+            help="UUID or name of a server, in ERROR or not",
+        )
+        cloud_inputs.add_cloud_arguments(parser)
+        inputs.add_guest_arguments(parser, required=False)
+        parser.add_argument(
+            "--flavor",
+            metavar="NAME",
+            help="a flavor of the cloud, in place of --vcpus and --ram; "
+            "--property adds to its extra specs",
+        )
+        parser.add_argument(
+            "--image",
+            metavar="ID|NAME",
+            help="an image of the cloud, asked from Glance; "
+            "--image-property adds to its properties",
+        )
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[list[str], list[list[Any]]]:
+        """Judge every compute node; the verdicts as rows."""
+        _check(parsed_args)
+        snapshot = cloud_inputs.read(parsed_args, placement=True)
+        from pinning_filter.cli import asking
+
+        question = asking.question(parsed_args, snapshot)
+        judged = [
+            verdicts.judge(node, question, asking.strategy(), asking.devices)
+            for node in snapshot.nodes
+        ]
+        fitting = sum(verdict.fits for verdict in judged)
+        if snapshot.unreachable:
+            self.status = Status.INCOMPLETE
+        elif not fitting:
+            self.status = Status.NO
+        cloud_inputs.report_unreachable(snapshot)
+        self.before = "\n".join(_heading(snapshot, question, judged))
+        rows = [row for verdict in judged for row in _rows(verdict)]
+        return self.answer(parsed_args, _FOR_PEOPLE, rows)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Exactly one way to say what is asked."""
+    by_size = args.vcpus is not None or args.ram is not None
+    ways = [
+        name
+        for name, used in (
+            ("SERVER", args.server),
+            ("--flavor", args.flavor),
+            ("--vcpus and --ram", by_size),
+        )
+        if used
+    ]
+    if len(ways) != 1:
+        raise InputError(
+            "give one of SERVER, --flavor, or --vcpus and --ram"
+            + (f", not {' and '.join(ways)}" if ways else "")
+        )
+    if by_size and (args.vcpus is None or args.ram is None):
+        raise InputError("--vcpus and --ram go together")
+    if args.server:
+        for option in ("image", "property", "image_property"):
+            if getattr(args, option):
+                raise InputError(
+                    f"--{option.replace('_', '-')}: SERVER has its own "
+                    "flavor and image"
+                )
+
+
+def _heading(
+    snapshot: Snapshot, question: Question, judged: list[Verdict]
+) -> Iterator[str]:
+    """What was asked, and the answer in a sentence or two."""
+    if question.fault:
+        yield f"Nova says: {one_line(question.fault)}"
+    if question.request is None:
+        yield (
+            "The server asks for no NUMA topology: PinningFilter passes every "
+            "host, and only what comes before it can refuse."
+        )
+    if snapshot.taken:
+        yield f"The cloud is that of {one_line(snapshot.taken)}."
+    fitting = sum(verdict.fits for verdict in judged)
+    if fitting:
+        what = summary.asked(question.request)
+        hosts = f"{fitting} of {len(judged)} hosts"
+        yield f"{hosts} can take {what}."
+    if question.request is None:
+        return
+    refusals = [
+        verdict.answer
+        for verdict in judged
+        if isinstance(verdict.answer, Refusal)
+    ]
+    if refusals and not fitting:
+        yield summary.sentence(question.request, refusals)
+    early = collections.Counter(
+        verdict.findings[0].stage.value
+        for verdict in judged
+        if not verdict.reaches_filter
+    )
+    for stage, number in early.most_common():
+        yield f"Turned away before the filter by {stage}: {number}."
+
+
+def _rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
+    common = {
+        "host": verdict.node.name,
+        "cell": verdict.node.cell,
+        "fits": verdict.fits,
+    }
+    for number, finding in enumerate(verdict.findings):
+        row = {**common, **_finding(finding)}
+        # Once for each host.
+        row["remedies"] = "" if number else "; ".join(verdict.remedies)
+        yield row
+    if verdict.fits and isinstance(verdict.answer, Placement):
+        for index, cell in enumerate(verdict.answer.cells):
+            pinning = Pinning(cell.pinning)
+            yield {
+                **common,
+                "verdict": "fits",
+                "host_cell": cell.host_cell.id,
+                "guest_cell": index,
+                "text": pinning.human_readable(),
+                "pinning": pinning,
+            }
+    elif verdict.fits:
+        yield {**common, "verdict": "fits"}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "verdict": finding.stage.value,
+        "code": finding.code,
+        "needed": finding.needed,
+        "free": finding.free,
+        "unit": finding.unit,
+        "host_cell": finding.host_cell,
+        "guest_cell": finding.guest_cell,
+        "text": one_line(finding.text),
+    }

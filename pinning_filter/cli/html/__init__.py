@@ -1,0 +1,140 @@
+"""The map as one page for a browser, which asks nothing of any server.
+
+The page holds the cloud as JSON; its script draws from that, and puts every
+name there as text, never as markup. Its Content-Security-Policy forbids any
+request, and any script or style but the two that are in it, by their hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+from pinning_filter.cli.seats import cores_of, seats
+from pinning_filter.cli.snapshot import Node, Snapshot
+from pinning_filter.core import cpuset
+from pinning_filter.core.capacity import Capacity, pcpus_of
+from pinning_filter.core.host import HostCell
+from pinning_filter.core.request import Request
+
+
+def page(snapshot: Snapshot) -> str:
+    """The whole page."""
+    script, style = _part("page.js"), _part("page.css")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    return environment.from_string(_part("page.html.j2")).render(
+        taken=snapshot.taken,
+        unreachable=snapshot.unreachable,
+        script=script,
+        style=style,
+        script_hash=_hash(script),
+        style_hash=_hash(style),
+        data=_embedded(
+            {"hosts": _hosts(snapshot), "taken": snapshot.taken}
+        ),
+    )
+
+
+def _part(name: str) -> str:
+    return (resources.files(__package__) / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a Content-Security-Policy names a script or a style."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _embedded(value: Any) -> str:
+    """JSON that no name in it can end or turn into markup."""
+    text = json.dumps(value, separators=(",", ":"))
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def _hosts(snapshot: Snapshot) -> list[dict[str, Any]]:
+    counter = Capacity()
+    wanted = list(
+        dict.fromkeys(
+            guest.request
+            for node in snapshot.nodes
+            for guest in node.guests
+            if any(cell.dedicated for cell in guest.request.cells)
+        )
+    )
+    return [_host(node, counter, wanted) for node in snapshot.nodes]
+
+
+def _host(
+    node: Node, counter: Capacity, wanted: list[Request]
+) -> dict[str, Any]:
+    host = node.host
+    cells = host.cells if host else ()
+    seated = seats(node)
+    return {
+        "name": node.name,
+        "cell": node.cell,
+        "zone": node.zone,
+        "closed": node.closed or node.problem,
+        "known": host is not None,
+        "free": sum(len(cell.free) for cell in cells),
+        "total": sum(len(cell.dedicated) for cell in cells),
+        "lost": _lost(node, counter, wanted),
+        "others": node.others,
+        "cells": [_cell(cell) for cell in cells],
+        "seats": [
+            [pcpu, seat.state.value, seat.guest, seat.vcpu]
+            for pcpu, seat in seated.items()
+        ],
+        "guests": [
+            {
+                "id": guest.id,
+                "name": guest.name,
+                "flavor": guest.flavor,
+                "cpu": guest.request.cpu_policy.value,
+                "threads": guest.request.thread_policy.value,
+                "vcpus": sum(len(c.vcpus) for c in guest.request.cells),
+                "memory": sum(c.memory_kib for c in guest.request.cells),
+                "pcpus": cpuset.format(guest.placement.pinning.values()),
+                "fixed": guest.fixed,
+            }
+            for guest in node.guests
+        ],
+    }
+
+
+def _cell(cell: HostCell) -> dict[str, Any]:
+    return {
+        "id": cell.id,
+        "socket": cell.socket,
+        "cores": cores_of(cell),
+        "caches": [sorted(cache) for cache in cell.caches],
+        "memory": cell.memory_kib,
+        "pages": [
+            [pages.size_kib, pages.total, pages.used, pages.reserved]
+            for pages in cell.pages
+        ],
+    }
+
+
+def _lost(node: Node, counter: Capacity, wanted: list[Request]) -> int:
+    """pCPUs that fragmentation costs the guest that it costs the most."""
+    if node.host is None:
+        return 0
+    return max(
+        (
+            room.lost * pcpus_of(request)
+            for room, request in zip(
+                counter.rooms(node.host, wanted), wanted, strict=True
+            )
+        ),
+        default=0,
+    )

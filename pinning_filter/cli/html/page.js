@@ -1,0 +1,298 @@
+// Draws the cloud that the page holds. Names come from tenants: they are
+// only ever set as text.
+"use strict";
+(() => {
+  const cloud = JSON.parse(document.getElementById("cloud").textContent);
+  const hosts = cloud.hosts;
+  const by = (id) => document.getElementById(id);
+  const make = (tag, className, text) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const gib = (kib) => `${Math.round(kib / 104857.6) / 10} GiB`;
+
+  for (const host of hosts) {
+    host.share = host.total ? 1 - host.free / host.total : -1;
+    host.fragmentation = host.free ? host.lost / host.free : 0;
+    host.words = [
+      host.name, host.cell, host.zone, host.closed,
+      ...host.guests.flatMap((g) => [g.name, g.id, g.flavor]),
+    ].join("\n").toLowerCase();
+  }
+
+  // The grid.
+  const rows = by("rows");
+  const key = (host, name) =>
+    name === "guests" ? host.guests.length : host[name];
+  let order = hosts.map((_, index) => index);
+  let sorted = { name: "name", down: false };
+  let chosen = null;
+
+  const cells = hosts.map((host, index) => {
+    const row = make("tr", host.closed ? "closed" : "");
+    row.dataset.index = index;
+    row.tabIndex = -1;
+    row.append(make("td", "", host.name), make("td", "", host.zone));
+    if (host.known) {
+      row.append(
+        make("td", "number", host.free), make("td", "number", host.total));
+      const bar = make("span", "bar");
+      const used = make("i");
+      used.style.width = `${Math.max(0, host.share) * 100}%`;
+      bar.append(used);
+      bar.title = `${Math.round(Math.max(0, host.share) * 100)} %`;
+      const held = make("td");
+      held.append(bar);
+      row.append(
+        held,
+        make("td", "number", `${Math.round(host.fragmentation * 100)} %`));
+    } else {
+      const none = make("td", "", "reports no NUMA topology");
+      none.colSpan = 4;
+      row.append(none);
+    }
+    row.append(make("td", "number", host.guests.length));
+    return row;
+  });
+
+  const shown = () => [...rows.children];
+
+  function list() {
+    const words = by("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const kept = order.filter(
+      (index) => words.every((word) => hosts[index].words.includes(word)));
+    rows.replaceChildren(...kept.map((index) => cells[index]));
+    by("none").hidden = kept.length > 0;
+    const free = kept.reduce((sum, index) => sum + hosts[index].free, 0);
+    const total = kept.reduce((sum, index) => sum + hosts[index].total, 0);
+    by("totals").textContent =
+      `${plural(kept.length, "host")}, ${free} of ${total} pCPUs free`
+      + (cloud.taken ? `, as of ${cloud.taken}` : "");
+    const first = kept.includes(chosen) ? chosen : kept[0];
+    for (const row of cells) row.tabIndex = -1;
+    if (first !== undefined) cells[first].tabIndex = 0;
+  }
+
+  function sort(name) {
+    const numeric = name !== "name" && name !== "zone";
+    sorted = {
+      name, down: sorted.name === name ? !sorted.down : numeric,
+    };
+    const sign = sorted.down ? -1 : 1;
+    order = hosts.map((_, index) => index).sort((a, b) => {
+      const one = key(hosts[a], name), two = key(hosts[b], name);
+      const way = numeric
+        ? one - two
+        : one.localeCompare(two, "en", { numeric: true });
+      return way * sign || a - b;
+    });
+    for (const button of document.querySelectorAll("th button")) {
+      const cell = button.parentElement;
+      if (button.dataset.key !== name) cell.removeAttribute("aria-sort");
+      else cell.setAttribute(
+        "aria-sort", sorted.down ? "descending" : "ascending");
+    }
+    list();
+  }
+
+  // One host.
+  const hue = (index) => Math.round((index * 137.508 + 210) % 360);
+  const letter = (index) => {
+    const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    return index < 26
+      ? letters[index]
+      : letter(Math.floor(index / 26) - 1) + letters[index % 26];
+  };
+  const meanings = {
+    free: "free", taken: "taken by a guest that is not known here",
+    shared: "for floating vCPUs", closed: "not for guests",
+  };
+
+  function tell(host, seat) {
+    const [pcpu, state, guest, vcpu] = seat;
+    if (guest === null) return `pCPU ${pcpu}: ${meanings[state]}`;
+    const who = host.guests[guest];
+    const what = {
+      vcpu: `vCPU ${vcpu}`, emulator: "emulator threads",
+      idle: "kept idle beside",
+    }[state];
+    return `pCPU ${pcpu}: ${what} of ${letter(guest)}, ${about(who)}`;
+  }
+
+  function about(who) {
+    return `${who.name || who.id}\nflavor ${who.flavor || "unknown"}, `
+      + `${plural(who.vcpus, "vCPU")}, ${gib(who.memory)}, CPU policy `
+      + `${who.cpu}, thread policy ${who.threads}`
+      + (who.pcpus ? `, pCPUs ${who.pcpus}` : "")
+      + (who.fixed ? `; cannot be migrated live: ${who.fixed}` : "")
+      + (who.name ? `\n${who.id}` : "");
+  }
+
+  function mark(guest) {
+    for (const each of by("machine").querySelectorAll(".pcpu")) {
+      each.classList.toggle(
+        "same", guest !== null && each.dataset.guest === String(guest));
+    }
+  }
+
+  function drawCore(host, seats, core) {
+    const box = make("div", "core");
+    for (const pcpu of core) {
+      const seat = seats.get(pcpu);
+      const [, state, guest, vcpu] = seat;
+      const button = make("button", `pcpu ${state}`);
+      button.type = "button";
+      button.tabIndex = -1;
+      const text = guest === null
+        ? { free: "", taken: "#", shared: "~", closed: "x" }[state]
+        : letter(guest) + { vcpu, emulator: " em", idle: " -" }[state];
+      button.append(make("small", "", pcpu), text);
+      if (guest !== null) {
+        button.dataset.guest = guest;
+        button.style.setProperty("--hue", hue(guest));
+      }
+      const told = tell(host, seat);
+      button.setAttribute("aria-label", told);
+      const show = () => {
+        by("told").textContent = told;
+        mark(guest);
+      };
+      button.addEventListener("mouseenter", show);
+      button.addEventListener("focus", show);
+      box.append(button);
+    }
+    return box;
+  }
+
+  function drawCell(host, seats, cell) {
+    const box = make("div", "cell");
+    const title = make("b", "", `NUMA cell ${cell.id}`);
+    const huge = cell.pages.filter(([size, total]) => size > 64 && total);
+    title.append(make("small", "", ` ${gib(cell.memory)}`
+      + (cell.socket === null ? "" : `, socket ${cell.socket}`)
+      + huge.map(([size, total, used, reserved]) =>
+        `, ${total - used - reserved} of ${total} pages of `
+        + (size % 1048576 ? `${size / 1024} MiB` : `${size / 1048576} GiB`)
+        + " free").join("")));
+    box.append(title);
+    const left = new Set(cell.cores);
+    cell.caches.forEach((cache, number) => {
+      const within = cell.cores.filter((core) => cache.includes(core[0]));
+      const inner = make("div", "cache");
+      inner.append(make("b", "", `L3 ${number}`));
+      for (const core of within) {
+        left.delete(core);
+        inner.append(drawCore(host, seats, core));
+      }
+      box.append(inner);
+    });
+    for (const core of left) box.append(drawCore(host, seats, core));
+    return box;
+  }
+
+  function choose(index, focus) {
+    if (chosen !== null) cells[chosen].removeAttribute("aria-selected");
+    chosen = index;
+    const host = hosts[index];
+    for (const row of cells) row.tabIndex = -1;
+    cells[index].setAttribute("aria-selected", "true");
+    cells[index].tabIndex = 0;
+    by("title").textContent = host.name;
+    by("facts").textContent = [
+      host.known
+        ? `${host.free} of ${plural(host.total, "pCPU")} free`
+        : "reports no NUMA topology",
+      host.zone && `zone ${host.zone}`, host.cell && `cell ${host.cell}`,
+      host.others && `${plural(host.others, "guest")} without a topology`,
+      host.closed,
+    ].filter(Boolean).join(", ");
+    by("told").textContent = "";
+    const seats = new Map(host.seats.map((seat) => [seat[0], seat]));
+    by("machine").replaceChildren(
+      ...host.cells.map((cell) => drawCell(host, seats, cell)));
+    const first = by("machine").querySelector(".pcpu");
+    if (first) first.tabIndex = 0;
+    by("guests-title").hidden = !host.guests.length;
+    by("guests").replaceChildren(...host.guests.map((guest, number) => {
+      const item = make("li"), button = make("button");
+      button.type = "button";
+      const swatch = make("span", "swatch", letter(number));
+      swatch.style.setProperty("--hue", hue(number));
+      button.append(swatch, make("span", "",
+        `${guest.name || guest.id}, ${guest.flavor || "unknown flavor"}`));
+      const show = () => {
+        by("told").textContent = `${letter(number)}, ${about(guest)}`;
+        mark(number);
+      };
+      button.addEventListener("mouseenter", show);
+      button.addEventListener("focus", show);
+      item.append(button);
+      return item;
+    }));
+    if (focus && first) first.focus();
+  }
+
+  // Mouse and keyboard.
+  document.querySelector("thead").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) sort(button.dataset.key);
+  });
+  rows.addEventListener("click", (event) => {
+    const row = event.target.closest("tr");
+    if (row) choose(Number(row.dataset.index), false);
+  });
+  rows.addEventListener("keydown", (event) => {
+    const row = event.target.closest("tr");
+    if (!row) return;
+    const all = shown(), at = all.indexOf(row);
+    const to = {
+      ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1,
+      PageDown: at + 20, PageUp: at - 20,
+    }[event.key];
+    if (event.key === "Enter" || event.key === " ") {
+      choose(Number(row.dataset.index), true);
+    } else if (to !== undefined) {
+      const next = all[Math.min(Math.max(to, 0), all.length - 1)];
+      choose(Number(next.dataset.index), false);
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
+    } else return;
+    event.preventDefault();
+  });
+  by("machine").addEventListener("keydown", (event) => {
+    const all = [...by("machine").querySelectorAll(".pcpu")];
+    const at = all.indexOf(document.activeElement);
+    const step = {
+      ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1,
+    }[event.key];
+    if (event.key === "Escape" && chosen !== null) {
+      cells[chosen].focus();
+    } else if (at >= 0 && step) {
+      const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
+      all[at].tabIndex = -1;
+      next.tabIndex = 0;
+      next.focus();
+    } else return;
+    event.preventDefault();
+  });
+  by("search").addEventListener("input", list);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "/" && document.activeElement !== by("search")) {
+      by("search").focus();
+      event.preventDefault();
+    }
+  });
+  by("theme").addEventListener("click", () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+
+  list();
+  if (hosts.length) choose(0, false);
+})();

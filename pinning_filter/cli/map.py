@@ -1,0 +1,130 @@
+"""``pinning-filter map``: who sits where, on a terminal or in a browser."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from pinning_filter.cli import cloud_inputs, html, terminal
+from pinning_filter.cli.output import InputError, Lister, Status
+from pinning_filter.cli.seats import cores_of, seats
+from pinning_filter.cli.snapshot import Node, Snapshot
+
+
+class Map(Lister):
+    """Who sits where: hosts as cells, cores and threads with their guests.
+
+    Drawn on the terminal, or with --html as one page for a browser, which
+    asks nothing of any server. With -f json and the like, a row for each
+    pCPU. Exit status: 0 done, 2 bad usage or input, 4 a cell did not answer.
+    """
+
+    #: Stable. A row is a pCPU.
+    all_columns = (
+        "host",
+        "cell",
+        "host_cell",
+        "core",
+        "pcpu",
+        "state",
+        "guest",
+        "name",
+        "flavor",
+        "vcpu",
+        "cpu_policy",
+        "thread_policy",
+    )
+
+    _epilog = """\
+examples:
+
+    pinning-filter map --host cmp1
+    pinning-filter map --html map.html
+    pinning-filter map --host cloud.json -f csv | grep ,free,
+"""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Which cloud, and in what form."""
+        cloud_inputs.add_cloud_arguments(parser)
+        parser.add_argument(
+            "--html",
+            metavar="FILE",
+            help="write a page for a browser there",
+        )
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[list[str], list[list[Any]]]:
+        """Draw, or give the rows."""
+        snapshot = cloud_inputs.read(parsed_args)
+        cloud_inputs.report_unreachable(snapshot)
+        if snapshot.unreachable:
+            self.status = Status.INCOMPLETE
+        if parsed_args.html:
+            _save(parsed_args.html, html.page(snapshot))
+            return [], []
+        if parsed_args.formatter == "table" and not parsed_args.columns:
+            _draw(snapshot)
+            return [], []
+        rows = [row for node in snapshot.nodes for row in _rows(node)]
+        return self.answer(parsed_args, self.all_columns, rows)
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+    ) -> int:
+        """The rows, if they are what was asked for."""
+        if column_names:
+            return super().produce_output(parsed_args, column_names, data)
+        return 0
+
+
+def _draw(snapshot: Snapshot) -> None:
+    console = Console(file=sys.stdout, highlight=False, emoji=False)
+    width = console.width if console.is_terminal else 79
+    for number, node in enumerate(snapshot.nodes):
+        if number:
+            console.print()
+        for line in terminal.draw(node, width):
+            console.print(line, soft_wrap=True)
+
+
+def _save(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"--html {path}: {error.strerror}") from error
+
+
+def _rows(node: Node) -> Iterator[dict[str, Any]]:
+    seated = seats(node)
+    for cell in node.host.cells if node.host else ():
+        for number, core in enumerate(cores_of(cell)):
+            for pcpu in core:
+                seat = seated[pcpu]
+                row: dict[str, Any] = {
+                    "host": node.name,
+                    "cell": node.cell,
+                    "host_cell": cell.id,
+                    "core": number,
+                    "pcpu": pcpu,
+                    "state": seat.state.value,
+                    "vcpu": seat.vcpu,
+                }
+                if seat.guest is not None:
+                    guest = node.guests[seat.guest]
+                    row |= {
+                        "guest": guest.id,
+                        "name": guest.name,
+                        "flavor": guest.flavor,
+                        "cpu_policy": guest.request.cpu_policy.value,
+                        "thread_policy": guest.request.thread_policy.value,
+                    }
+                yield row

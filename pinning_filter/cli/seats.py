@@ -1,0 +1,74 @@
+"""Who sits on each pCPU of a compute node: what every picture is drawn from.
+
+After the snapshot, before any form of drawing.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from pinning_filter.cli.snapshot import Node
+from pinning_filter.core.host import HostCell
+from pinning_filter.core.request import ThreadPolicy
+
+
+class State(str, enum.Enum):
+    """What a pCPU is in use for. The values are stable."""
+
+    FREE = "free"  #: open to pinning, and nobody there
+    VCPU = "vcpu"  #: a guest's vCPU
+    EMULATOR = "emulator"  #: a guest's emulator threads
+    IDLE = "idle"  #: kept idle beside a guest's vCPU (isolate)
+    TAKEN = "taken"  #: pinned, by a guest that is not known here
+    SHARED = "shared"  #: for floating vCPUs
+    CLOSED = "closed"  #: not for guests
+
+
+class Seat(NamedTuple):
+    """One pCPU."""
+
+    state: State
+    guest: int | None = None  #: index in the node's guests
+    vcpu: int | None = None  #: of that guest
+
+
+def seats(node: Node) -> dict[int, Seat]:
+    """pCPU -> who sits there, in order of pCPUs; later rules overrule."""
+    made: dict[int, Seat] = {}
+    cells = node.host.cells if node.host else ()
+    for cell in cells:
+        for pcpus, state in (
+            (pcpus_of(cell), State.CLOSED),
+            (cell.shared, State.SHARED),
+            (cell.dedicated, State.FREE),
+            (cell.pinned, State.TAKEN),
+        ):
+            made.update(dict.fromkeys(pcpus, Seat(state)))
+    for index, guest in enumerate(node.guests):
+        isolated = guest.request.thread_policy is ThreadPolicy.ISOLATE
+        for placed in guest.placement.cells:
+            if isolated:
+                for core in placed.host_cell.siblings:
+                    if core & placed.taken:
+                        made.update(
+                            dict.fromkeys(core, Seat(State.IDLE, index))
+                        )
+            for pcpu in placed.reserved:
+                made[pcpu] = Seat(State.EMULATOR, index)
+            for vcpu, pcpu in placed.pinning.items():
+                made[pcpu] = Seat(State.VCPU, index, vcpu)
+    return dict(sorted(made.items()))
+
+
+def pcpus_of(cell: HostCell) -> frozenset[int]:
+    """Every pCPU of a host cell, whatever it is for."""
+    return frozenset[int]().union(cell.dedicated, cell.shared, *cell.siblings)
+
+
+def cores_of(cell: HostCell) -> list[list[int]]:
+    """The pCPUs of each core, in order; those of no core by themselves."""
+    known = frozenset[int]().union(*cell.siblings)
+    cores = [sorted(core) for core in cell.siblings if core]
+    cores += [[pcpu] for pcpu in pcpus_of(cell) - known]
+    return sorted(cores)

@@ -1,0 +1,134 @@
+"""A compute node drawn on a terminal, each pCPU marked by its guest.
+
+Legible without colour and in plain ASCII: colours only repeat what the
+letters say.
+"""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from pinning_filter.cli.output import one_line
+from pinning_filter.cli.seats import Seat, State, cores_of, seats
+from pinning_filter.cli.snapshot import Node
+from pinning_filter.core import cpuset
+from pinning_filter.core.host import HostCell
+
+#: Readable on light and on dark terminals.
+_COLOURS = ("green", "yellow", "blue", "magenta", "cyan", "red")
+_MARKS = {
+    State.FREE: ".",
+    State.TAKEN: "#",
+    State.SHARED: "~",
+    State.CLOSED: "x",
+}
+_MEANINGS = {
+    State.EMULATOR: ("*", "after a letter: that guest's emulator threads"),
+    State.IDLE: ("-", "after a letter: idle, its core is that guest's"),
+    State.FREE: (".", "free"),
+    State.TAKEN: ("#", "taken by a guest that is not known here"),
+    State.SHARED: ("~", "for floating vCPUs"),
+    State.CLOSED: ("x", "not for guests"),
+}
+_LABEL = 10
+_LONGEST_NAME = 40
+
+
+def draw(node: Node, width: int = 79) -> Iterator[Text]:
+    """The lines of a node's picture."""
+    yield _title(node)
+    if node.host is None:
+        yield Text("  reports no NUMA topology")
+        return
+    seated = seats(node)
+    letters = list(itertools.islice(_letters(), len(node.guests)))
+    signs = any(
+        seat.state in (State.EMULATOR, State.IDLE) for seat in seated.values()
+    )
+    slot = max(map(len, letters), default=1) + signs + 1
+    for cell in node.host.cells:
+        yield from _cell(cell, seated, letters, slot, width)
+    for index, line in enumerate(_guests(node)):
+        letter = letters[index]
+        yield Text.assemble(
+            "  ", (f"{letter:>{slot}}", _style(index)), f"  {line}"
+        )
+    states = {seat.state for seat in seated.values()}
+    for state, (mark, meaning) in _MEANINGS.items():
+        if state in states:
+            yield Text(f"  {mark:>{slot}}  {meaning}")
+
+
+def _title(node: Node) -> Text:
+    title = Text(one_line(node.name), style="bold")
+    details = []
+    if node.host is not None:
+        free = sum(len(cell.free) for cell in node.host.cells)
+        total = sum(len(cell.dedicated) for cell in node.host.cells)
+        details.append(f"{free} of {total} pCPUs free")
+    details += [one_line(each) for each in (node.closed, node.problem) if each]
+    return title.append(": " + ", ".join(details) if details else "")
+
+
+def _cell(
+    cell: HostCell,
+    seated: dict[int, Seat],
+    letters: list[str],
+    slot: int,
+    width: int,
+) -> Iterator[Text]:
+    """As many cores a line as there is room for."""
+    cores = cores_of(cell)
+    numbers = max((len(str(core[0])) for core in cores), default=1)
+    widest = max(map(len, cores), default=1) * slot + 2
+    per_line = max((width - _LABEL - numbers) // widest, 1)
+    for start in range(0, len(cores), per_line):
+        row = cores[start : start + per_line]
+        label = f"cell {cell.id}" if start == 0 else ""
+        line = Text(f"  {label:<{_LABEL - 2}}{row[0][0]:>{numbers}} ")
+        for core in row:
+            line.append("[")
+            for number, pcpu in enumerate(core):
+                line.append(" " if number else "")
+                mark, style = _mark(seated[pcpu], letters)
+                line.append(f"{mark:>{slot - 1}}", style=style)
+            line.append("]")
+        yield line
+
+
+def _mark(seat: Seat, letters: list[str]) -> tuple[str, str]:
+    if seat.guest is None:
+        return _MARKS[seat.state], "dim" if seat.state != State.FREE else ""
+    sign = "" if seat.state is State.VCPU else _MEANINGS[seat.state][0]
+    return letters[seat.guest] + sign, _style(seat.guest)
+
+
+def _letters() -> Iterator[str]:
+    """A, B, ... z, then AA, AB, ..."""
+    for length in itertools.count(1):
+        for chosen in itertools.product(string.ascii_letters, repeat=length):
+            yield "".join(chosen).swapcase()
+
+
+def _style(index: int) -> str:
+    return f"bold {_COLOURS[index % len(_COLOURS)]}"
+
+
+def _guests(node: Node) -> Iterator[str]:
+    """For each guest a line that says who it is and where."""
+    for guest in node.guests:
+        request = guest.request
+        pcpus = cpuset.format(guest.placement.pinning.values())
+        name = one_line(guest.name or guest.id)[:_LONGEST_NAME]
+        policy = request.thread_policy.value if request.pinned else "shared"
+        flavor = one_line(guest.flavor)[:_LONGEST_NAME]
+        reserved = guest.placement.reserved
+        yield (
+            f"{name}: {flavor + ', ' if flavor else ''}{policy}"
+            + (f", pCPUs {pcpus}" if pcpus else "")
+            + (f", emulator {cpuset.format(reserved)}" if reserved else "")
+        )
