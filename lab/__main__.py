@@ -32,6 +32,9 @@ def up() -> None:
     steps.say("The lab: a real OpenStack below " + str(layout.RUN))
     changed = install.install()
     config.render()
+    changed |= steps.once(
+        "filter and driver", f"{config.scheduler()} {config.compute()}",
+        lambda: None)
     if changed:
         for daemon in (services.nova_compute(),
                        services.nova_service("nova-scheduler")):
