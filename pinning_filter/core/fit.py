@@ -26,6 +26,7 @@ from pinning_filter.core.request import (
     GuestCell,
     PageSize,
     Request,
+    ThreadPolicy,
 )
 
 
@@ -85,7 +86,9 @@ def fit(
     1. Put the host cells in order of preference.
     2. See which guest cell fits which host cell, each pair by itself.
     3. Choose, in that order, so that all guest cells are placed and the
-       chosen host cells are near the networks and devices asked for.
+       chosen host cells are near the networks and devices asked for; first
+       among the pairs that Nova's own rules find (``Taken.usual``), then
+       among all.
 
     Ties: the host's own order, which is that of ids.
 
@@ -137,7 +140,8 @@ def in_order(
         if devices is not None:
             near = devices.free(cell.id) * (-1 if devices.requested else 1)
         fullness = len(cell.free) if pinned else -cell.shared_used
-        return near, sign * fullness, sign * cell.memory_free_kib
+        free_kib = cell.memory_kib - cell.memory_used_kib
+        return near, sign * fullness, sign * free_kib
 
     return sorted(host.cells, key=preference)
 
@@ -154,6 +158,7 @@ def _fit_one(
     covers = _network_covers(ordered, request) if networks else ()
     facts: list[Fact] = []
     fitting: list[tuple[HostCell, _Fit]] = []
+    unusual: list[tuple[HostCell, _Fit]] = []
     attempts: Sequence[Callable[[Sequence[int]], bool]] = ()
     if devices is not None and devices.requested:
         attempts = devices.attempts
@@ -161,22 +166,29 @@ def _fit_one(
         found = _fit_cell(host, cell, request, 0, strategy)
         if isinstance(found, Fact):
             facts.append(found)
-        elif covers and (unmet := _unmet(covers, 1 << position)):
+            continue
+        if covers and (unmet := _unmet(covers, 1 << position)):
             facts.append(unmet._replace(host_cell=cell.id))
+        elif not found.taken.usual:
+            unusual.append((cell, found))
         elif not attempts or attempts[0]((cell.id,)):
             return Placement(request, (_placed(request, 0, cell, found),))
         else:
             fitting.append((cell, found))
-    for accepts in attempts[1:]:
-        for cell, found in fitting:
+    for turn, accepts in enumerate(attempts or [_anywhere]):
+        for cell, found in (*(fitting if turn else ()), *unusual):
             if accepts((cell.id,)):
                 return Placement(request, (_placed(request, 0, cell, found),))
-    if fitting and devices is not None:
+    if devices is not None:
         facts += [
             _device_fact(devices, [cell])._replace(host_cell=cell.id)
-            for cell, _ in fitting
+            for cell, _ in (*fitting, *unusual)
         ]
     return Refusal(tuple(facts))
+
+
+def _anywhere(host_cells: Sequence[int]) -> bool:
+    return True
 
 
 def _fit_several(
@@ -203,7 +215,17 @@ def _fit_several(
         )
         for kind in kinds
     ]
-    chosen = _choose(fits, ordered, request, devices)
+    usual = [
+        sum(
+            1 << position
+            for position, pair in enumerate(found[kind])
+            if isinstance(pair, _Fit) and pair.taken.usual
+        )
+        for kind in kinds
+    ]
+    chosen = _choose(usual, ordered, request, devices)
+    if chosen is None and usual != fits:
+        chosen = _choose(fits, ordered, request, devices)
     if chosen is None:
         facts = [
             pair._replace(guest_cell=kinds.index(kind))
@@ -337,12 +359,17 @@ def _fit_cell(
         return Fact(Code.PCPUS, needed, len(cell.free), "pCPUs", cell.id)
     take = tight.take if strategy.tight else siblings.take
     policy = request.thread_policy
+    if not request.pinned:
+        policy = ThreadPolicy.PREFER
     cores = cell
     if strategy.align_caches:
         cores = caches.aligned(cell, dedicated, policy, reserve)
     taken = take(cores, dedicated, policy, reserve)
     if isinstance(taken, Fact):
         return taken
+    if request.pinned and not dedicated and not shared:
+        # Nova takes a guest cell without vCPUs for one that does not fit.
+        taken = taken._replace(usual=False)
     if request.cpu_policy is not CpuPolicy.DEDICATED:
         over = _over_ratio(host, cell, guest_cell)
         if over:
@@ -382,17 +409,14 @@ def _page_size(
     memory = guest_cell.memory_kib
     if cell.pages:
         smallest = min(cell.pages)
-        free: float = smallest.free_kib
-        total = smallest.total_kib
+        free: float = smallest.free_kib if pinned else smallest.total_kib
         if memory % smallest.size_kib:
             return _page_fact(Code.PAGE_MULTIPLE, cell, memory, [smallest])
     else:
-        free = cell.memory_free_kib
-        total = cell.memory_kib
-    if pinned and memory > free:
-        return Fact(Code.MEMORY, memory, free, "KiB", cell.id)
-    if not pinned and memory > total:
-        return Fact(Code.MEMORY_TOTAL, memory, total, "KiB", cell.id)
+        free = cell.memory_free_kib if pinned else cell.memory_kib
+    if memory > free:
+        code = Code.MEMORY if pinned else Code.MEMORY_TOTAL
+        return Fact(code, memory, free, "KiB", cell.id)
     return None
 
 

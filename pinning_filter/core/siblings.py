@@ -27,6 +27,9 @@ class Taken(NamedTuple):
 
     pcpus: list[int]  #: for the dedicated vCPUs, in ascending order of these
     reserved: frozenset[int]  #: for the emulator threads
+    #: Whether Nova takes the cell too, rather than to refuse what no rule
+    #: forbids. Where there are both kinds, the choice is Nova's.
+    usual: bool = True
 
 
 def take(
@@ -46,23 +49,43 @@ def take(
     :param reserve: how many further pCPUs the emulator threads need, 0 or 1.
     :raises InvalidHost: if the cell's sibling sets overlap where it matters.
     """
-    if not count and not reserve:
-        return Taken([], _NOTHING)
+    if not count:
+        return _none(cell, policy, reserve)
     if policy is ThreadPolicy.ISOLATE:
         taken = _isolated(cell, count, reserve)
     else:
-        require = count > 0 and policy is ThreadPolicy.REQUIRE
+        require = policy is ThreadPolicy.REQUIRE
         pcpus = _first_whole_cores(cell, count, 2 if require else 1)
         if pcpus is not None and not reserve:
             taken = Taken(pcpus, _NOTHING)
+        elif pcpus is not None:
+            taken = _reserving(cell, pcpus, reserve)
+        elif require:
+            taken = _required(cell, count, reserve)
         else:
-            choose = _required if require else _preferred
-            taken = _reserving(cell, pcpus or choose(cell, count), reserve)
+            taken = _reserving(cell, _preferred(cell, count), reserve)
     if isinstance(taken, Taken) and len(set(taken[0])) < count:
         raise InvalidHost(
             f"host cell {cell.id}", ["its sibling sets share pCPUs"]
         )
     return taken
+
+
+def _none(
+    cell: HostCell, policy: ThreadPolicy, reserve: int
+) -> Taken | Fact:
+    """No dedicated vCPU: no thread policy, but for isolated emulators."""
+    if policy is ThreadPolicy.ISOLATE:
+        found = _isolated(cell, 0, reserve) if reserve else Taken([], _NOTHING)
+    else:
+        found = _reserving(cell, [], reserve)
+    if isinstance(found, Fact):
+        return found
+    usual = policy is ThreadPolicy.PREFER or (
+        policy is ThreadPolicy.REQUIRE
+        and any(len(threads) > 1 for threads in _free_cores(cell))
+    )
+    return found._replace(usual=usual and not reserve)
 
 
 def _free_cores(cell: HostCell) -> list[AbstractSet[int]]:
@@ -121,7 +144,7 @@ def _first_whole_cores(
     return pcpus[:count] if len(pcpus) == enough * threads else None
 
 
-def _required(cell: HostCell, count: int) -> list[int] | Fact:
+def _required(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
     """Every vCPU beside another of the guest cell, save at most one.
 
     1. As Nova: the same number of threads, two at least, from each core.
@@ -134,14 +157,15 @@ def _required(cell: HostCell, count: int) -> list[int] | Fact:
     cores = _free_cores(cell)
     pcpus = _by_level(cores, count, lowest=2)
     if pcpus is not None:
-        return pcpus
+        return _reserving(cell, pcpus, reserve)
     beside = [threads for threads in cores if len(threads) > 1]
     alone = [threads for threads in cores if len(threads) == 1][:1]
     beside.sort(key=len, reverse=True)
     pcpus = [pcpu for threads in beside + alone for pcpu in threads]
     if len(pcpus) < count:
         return Fact(Code.SIBLINGS, count, len(pcpus), "pCPUs", cell.id)
-    return pcpus[:count]
+    taken = _reserving(cell, pcpus[:count], reserve)
+    return taken if isinstance(taken, Fact) else taken._replace(usual=False)
 
 
 def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
@@ -165,10 +189,11 @@ def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
         )
     chosen = sorted(whole, key=len, reverse=True)[:count]
     pcpus = [next(iter(core)) for core in chosen]
+    usual = all(len(core) == threads for core in chosen)
     if not reserve:
-        return Taken(pcpus, _NOTHING)
+        return Taken(pcpus, _NOTHING, usual)
     left = next(core for core in whole if core not in chosen)
-    return Taken(pcpus, frozenset({next(iter(left))}))
+    return Taken(pcpus, frozenset({next(iter(left))}), usual)
 
 
 def _reserving(
