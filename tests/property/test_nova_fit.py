@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -55,13 +54,22 @@ class Asked:
         }
 
     def near(self, host_cells: AbstractSet[int]) -> bool:
-        """Whether Nova can hand out the devices, in any order of requests."""
-        if not self.devices.requests:
-            return True
+        """Whether Nova can hand out the devices.
+
+        In the order asked for, or who can do with the fewest first.
+        """
+        strict = ("required", "socket", "legacy", "preferred")
+        orders = [
+            self.devices.requests,
+            sorted(
+                self.devices.requests,
+                key=lambda each: strict.index(each.numa_policy or "legacy"),
+            ),
+        ]
         cells = [objects.InstanceNUMACell(id=cell) for cell in host_cells]
         return any(
             self.stats.support_requests(order, self.devices.mapping, cells)
-            for order in itertools.permutations(self.devices.requests)
+            for order in orders
         )
 
 
