@@ -7,7 +7,7 @@ and it lets none of them start a daemon.
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lab import layout, steps
@@ -20,6 +20,13 @@ PACKAGES = (
     # to build libvirt-python
     "libvirt-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev",
     "python3-venv", "git",
+)
+#: libvirt's drivers that Debian 13 packages by themselves; Debian 12 has them
+#: in libvirt-daemon.
+DRIVERS = tuple(
+    f"libvirt-daemon-driver-{name}"
+    for name in ("interface", "network", "nodedev", "nwfilter", "secret",
+                 "storage")
 )
 #: What PyPI gives, at the versions of constraints.txt.
 REQUIREMENTS = (
@@ -53,6 +60,15 @@ def missing_packages() -> list[str]:
     return [name for name in PACKAGES if name not in there]
 
 
+def known(names: Sequence[str]) -> list[str]:
+    """Those that this release of Debian has."""
+    shown = subprocess.run(
+        ["apt-cache", "pkgnames", "libvirt-daemon-driver-"],
+        capture_output=True, text=True, check=True,
+    ).stdout.split()
+    return [name for name in names if name in shown]
+
+
 def debian_packages() -> None:
     """Install what is missing, without starting any daemon."""
     missing = missing_packages()
@@ -68,7 +84,7 @@ def debian_packages() -> None:
             steps.run(
                 name,
                 ["apt-get", "install", "-y", "-qq",
-                 "--no-install-recommends", *missing],
+                 "--no-install-recommends", *missing, *known(DRIVERS)],
                 env=noninteractive,
             )
         for unit in sorted(enabled_units() - before):
