@@ -1,4 +1,4 @@
-"""Nova's own functional tests, with our filter, fit and driver in place of its.
+"""Nova's own functional tests, on our filter, fit and driver.
 
     python -m tests.nova_suite            all that concern us
     python -m tests.nova_suite --stock    the same on Nova as it is
