@@ -32,7 +32,7 @@ from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.core.request import Request
-from pinning_filter.scheduler import mixed, telling
+from pinning_filter.scheduler import answers, mixed, telling
 
 LOG = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class _Question:
     network_metadata: objects.NetworkMetadata | None
     topology: objects.InstanceNUMATopology | None  #: what request was read of
     instance_uuid: str | None
+    kept: answers.Answers  #: placements found, for the weigher
     #: Hosts that say the same of themselves share one.
     strategies: dict[tuple[bool, bool], Strategy] = dataclasses.field(
         default_factory=dict
@@ -70,6 +71,7 @@ class _Question:
             network_metadata,
             topology,
             _given(spec_obj, "instance_uuid"),
+            answers.kept_with(spec_obj),
         )
 
     def strategy_for(self, told: nova_stats.Told) -> Strategy:
@@ -191,6 +193,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         answer = _fit_candidates(host_state, question, ask)
         if isinstance(answer, Placement):
             host_state.limits["numa_topology"] = limits
+            question.kept[host_state] = answers.Answer(topology, host, answer)
         return answer
 
     def _warn(self, host_state: Any, error: Exception) -> None:

@@ -1,0 +1,139 @@
+"""``PinningWeigher``: of the hosts that a pinned guest fits, which is best.
+
+Turns what the scheduler hands over into what
+:func:`pinning_filter.core.score.scores` asks for, and its numbers into Nova's
+weights. After ``PinningFilter`` it starts from the placements found there;
+after any other filter it asks the engine itself. The rules are not here.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nova import conf, objects
+from nova.scheduler import utils, weights
+from oslo_log import log as logging
+
+from pinning_filter import nova_fit, nova_objects, nova_stats, opts
+from pinning_filter.core import score
+from pinning_filter.core.fit import fit
+from pinning_filter.core.placement import Placement
+from pinning_filter.scheduler import answers
+
+LOG = logging.getLogger(__name__)
+
+CONF = conf.CONF
+opts.register(CONF)
+
+_NO_DEVICES: Mapping[int, int] = {}
+
+
+class PinningWeigher(weights.BaseHostWeigher):
+    """Prefer hosts that stay usable for later pinned guests.
+
+    Guests without dedicated vCPUs are not weighed: 0 for every host.
+    """
+
+    def weight_multiplier(self, host_state: Any) -> float:
+        """The option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "pinning_weight_multiplier",
+            CONF.pinning_filter.pinning_weight_multiplier,
+        )
+
+    def weigh_objects(
+        self,
+        weighed_obj_list: Sequence[Any],
+        weight_properties: objects.RequestSpec,
+    ) -> list[float]:
+        """A weight for each host, the highest is the best. Never raises."""
+        states = [weighed.obj for weighed in weighed_obj_list]
+        if not _dedicated(weight_properties) or not any(
+            map(self.weight_multiplier, states)
+        ):
+            return [0.0] * len(states)
+        return _weights(states, weight_properties)
+
+    def _weigh_object(
+        self, obj: Any, weight_properties: objects.RequestSpec
+    ) -> float:
+        """One host by itself, to which there is nothing to compare."""
+        return 0.0
+
+
+def _dedicated(spec_obj: objects.RequestSpec) -> bool:
+    """Whether any vCPU is to be pinned."""
+    topology = spec_obj.numa_topology if "numa_topology" in spec_obj else None
+    return topology is not None and any(
+        cell.pcpuset for cell in topology.cells
+    )
+
+
+def _weights(
+    states: Sequence[Any], spec_obj: objects.RequestSpec
+) -> list[float]:
+    kept = answers.kept_with(spec_obj)
+    keep_devices = not _given(spec_obj, "pci_requests", "requests")
+    choices: dict[int, score.Choice] = {}
+    for position, state in enumerate(states):
+        try:
+            answer = answers.recall(kept, state) or _asked(state, spec_obj)
+            if answer is not None:
+                devices = _devices(state) if keep_devices else _NO_DEVICES
+                choices[position] = score.choice(
+                    answer.host, answer.placement, devices
+                )
+        except Exception as error:
+            LOG.debug("Host %s cannot be weighed: %s", state.host, error)
+    numbers = score.scores(list(choices.values()))
+    found = dict(zip(choices, numbers, strict=True))
+    worst = min(found.values(), default=0.0)
+    return [found.get(position, worst) for position in range(len(states))]
+
+
+def _given(spec_obj: objects.RequestSpec, *names: str) -> Any:
+    """A field of a field of the request; None where any was not set."""
+    value: Any = spec_obj
+    for name in names:
+        value = getattr(value, name) if value and name in value else None
+    return value
+
+
+def _asked(state: Any, spec_obj: objects.RequestSpec) -> answers.Answer | None:
+    """The engine's answer where no filter of ours has asked for it."""
+    topology = state.numa_topology
+    host = nova_objects.host_from_nova(
+        topology, state.cpu_allocation_ratio, state.ram_allocation_ratio
+    )
+    told = nova_stats.read(state.stats)
+    candidates = getattr(state, "allocation_candidates", None)
+    placement = fit(
+        told.told_of(host),
+        nova_objects.request_from_nova(
+            spec_obj.numa_topology, _given(spec_obj, "network_metadata")
+        ),
+        nova_fit.devices(
+            state.pci_stats,
+            _given(spec_obj, "pci_requests", "requests"),
+            candidates[0]["mappings"] if candidates else None,
+        ),
+        nova_fit.strategy(told),
+    )
+    if not isinstance(placement, Placement):
+        return None
+    return answers.Answer(topology, host, placement)
+
+
+def _devices(state: Any) -> Mapping[int, int]:
+    """Free PCI devices by the host cell that they are near to."""
+    pools = state.pci_stats.pools if state.pci_stats else ()
+    if not pools:
+        return _NO_DEVICES
+    free: collections.Counter[int] = collections.Counter()
+    for pool in pools:
+        if pool.get("numa_node") is not None:
+            free[pool["numa_node"]] += pool["count"]
+    return free

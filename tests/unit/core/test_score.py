@@ -1,0 +1,174 @@
+"""What a placement leaves behind."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from pinning_filter.core import cpuset, score
+from pinning_filter.core.fit import Strategy, fit
+from pinning_filter.core.host import Host, HostCell
+from pinning_filter.core.placement import Placement
+from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
+from pinning_filter.core.score import Loose
+from pinning_filter.core.synthetic import host
+
+GIB = 1 << 20
+
+
+def a_host(text: str, used: str = "") -> Host:
+    return host(text, cpuset.parse(used))
+
+
+def guest(
+    *sizes: int, memory_gib: int = 0, threads: str = "prefer"
+) -> Request:
+    ids = itertools.count()
+    return Request(
+        tuple(
+            GuestCell(
+                frozenset(itertools.islice(ids, size)),
+                memory_kib=memory_gib * GIB,
+            )
+            for size in sizes
+        ),
+        thread_policy=ThreadPolicy(threads),
+    )
+
+
+def choice(at: Host, request: Request, **devices: int) -> score.Choice:
+    placement = fit(at, request, None, Strategy(tight=True))
+    assert isinstance(placement, Placement), placement.text
+    near = {int(name[1:]): count for name, count in devices.items()}
+    return score.choice(at, placement, near)
+
+
+def best(choices: list[score.Choice]) -> int:
+    found = score.scores(choices)
+    return max(range(len(found)), key=found.__getitem__)
+
+
+def test_what_is_loose_before_and_after() -> None:
+    at = a_host("cell:2(memory=16GiB) core:4 pu:2", "1,2")
+    assert choice(at, guest(3, memory_gib=4), c0=2) == (
+        (Loose(6, 4, 8, 2), Loose(8, 8, 8, 0)),
+        (Loose(3, 2, 6, 2), Loose(8, 8, 8, 0)),
+    )
+
+
+def test_isolate_takes_the_siblings_too() -> None:
+    every = frozenset(range(4))
+    cell = HostCell(
+        0, dedicated=every, shared=every, siblings=[{0, 1}, {2, 3}]
+    )
+    assert choice(Host((cell,)), guest(1, threads="isolate")) == (
+        (Loose(4, 4, 4, 0),),
+        (Loose(2, 2, 2, 0),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        pytest.param(
+            (Loose(8, 8, 8, 0), Loose(8, 8, 8, 0)),
+            {"vcpus:8": 2, "vcpus:16 cells:2": 1, "vcpus:16": 0},
+            id="two empty cells",
+        ),
+        pytest.param(
+            (Loose(8, 8, 8, 0), Loose(2, 2, 8, 0)),
+            {"vcpus:2": 5, "vcpus:4 cells:2": 1, "vcpus:8 cells:2": 0},
+            id="the emptier cell cannot help out in two-cell guests",
+        ),
+        pytest.param(
+            (Loose(8, 4, 8, 0),),
+            {"vcpus:4": 2, "vcpus:4 paired": 1, "vcpus:2 cells:2": 0},
+            id="half-used cores serve no pairs",
+        ),
+        pytest.param(
+            (Loose(8, 8, 3, 0),),
+            {"vcpus:2": 4, "vcpus:2 fed": 1, "vcpus:4 fed": 0},
+            id="pCPUs whose memory is gone",
+        ),
+        pytest.param(
+            (Loose(8, 8, 8, 2), Loose(8, 8, 8, 0)),
+            {"vcpus:2": 8, "vcpus:2 device": 2, "vcpus:8 device": 1},
+            id="devices are near one cell",
+        ),
+    ],
+)
+def test_room(cells: tuple[Loose, ...], expected: dict[str, int]) -> None:
+    found = dict(zip(score.WEIGHTS, score.room(cells), strict=True))
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_the_weights_are_one_together() -> None:
+    assert sum(score.WEIGHTS.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("line", "full", "empty", "request_"),
+    [
+        pytest.param(
+            "cell:2 core:4 pu:2", "0-3", "", guest(2), id="the fuller host"
+        ),
+        pytest.param(
+            "cell:1 core:4 pu:2",
+            "0-1,2,4",
+            "0-3",
+            guest(2),
+            id="the one with half-used cores",
+        ),
+        pytest.param(
+            "cell:1 core:4 pu:2",
+            "0-1,2,4",
+            "0-3",
+            guest(2, threads="require"),
+            id="the one with no whole core to spare",
+        ),
+    ],
+)
+def test_the_best_host_is(
+    line: str, full: str, empty: str, request_: Request
+) -> None:
+    hosts = [a_host(line, empty), a_host(line, full), a_host(line)]
+    assert best([choice(each, request_) for each in hosts]) == 1
+
+
+def test_a_small_guest_leaves_the_only_large_cells_alone() -> None:
+    hosts = [a_host("cell:1 core:16"), a_host("cell:4 core:4")]
+    assert best([choice(each, guest(4)) for each in hosts]) == 1
+
+
+def test_a_guest_of_little_memory_goes_where_memory_is_gone() -> None:
+    starved = a_host("cell:1(memory=16GiB) core:8")
+    cell = starved.cells[0]
+    pages = [cell.pages[0]._replace(used=cell.pages[0].total - 1024)]
+    starved = starved._replace(cells=(cell._replace(pages=pages),))
+    sound = a_host("cell:1(memory=16GiB) core:8")
+    hosts = [sound, starved]
+    assert best([choice(each, guest(2)) for each in hosts]) == 1
+
+
+def test_a_guest_of_much_memory_goes_where_pcpus_are_gone() -> None:
+    line = "cell:1(memory=16GiB) core:8"
+    hosts = [a_host(line), a_host(line, "0-5")]
+    request = guest(1, memory_gib=10)
+    assert best([choice(each, request) for each in hosts]) == 1
+
+
+def test_a_guest_without_devices_leaves_them_alone() -> None:
+    at = a_host("cell:1 core:8")
+    choices = [choice(at, guest(2), c0=4), choice(at, guest(2))]
+    assert best(choices) == 1
+
+
+def test_alike_hosts_have_one_score() -> None:
+    at = a_host("cell:1 core:8")
+    one, other = score.scores([choice(at, guest(2)), choice(at, guest(2))])
+    assert one == other < 0
+
+
+def test_no_host_is_no_score() -> None:
+    assert score.scores([]) == []

@@ -1,0 +1,160 @@
+"""``PinningWeigher``: what the scheduler hands over, and what it gets back."""
+
+import pytest
+from nova import conf, objects
+from nova.scheduler import weights
+
+from pinning_filter import nova_fit
+from pinning_filter.core.request import CpuPolicy, GuestCell, Request
+from pinning_filter.scheduler import answers, weigher
+from pinning_filter.scheduler.filter import PinningFilter
+from pinning_filter.scheduler.weigher import PinningWeigher
+from tests.unit.scheduler.test_filter import HostState, dedicated, spec
+
+objects.register_all()
+
+
+@pytest.fixture(autouse=True)
+def _stock_afterwards():
+    yield
+    nova_fit.uninstall()
+    conf.CONF.clear_override("pinning_weight_multiplier", "pinning_filter")
+
+
+class Aggregate:
+    def __init__(self, **metadata):
+        self.metadata = metadata
+
+
+def state(text="cell:2 core:4 pu:2", used="", name="host", **metadata):
+    made = HostState(text, used, name)
+    made.aggregates = [Aggregate(**metadata)] if metadata else []
+    return made
+
+
+def order(hosts, spec_obj, weighers=None):
+    handler = weights.HostWeightHandler()
+    found = handler.get_weighed_objects(
+        weighers or [PinningWeigher()], hosts, spec_obj
+    )
+    return [(each.obj.host, each.weight) for each in found]
+
+
+def names(hosts, spec_obj):
+    return [name for name, _ in order(hosts, spec_obj)]
+
+
+FULL, EMPTY, HALF = "0-5,8-15", "", "0-7"
+
+
+def three_hosts():
+    return [
+        state(used=EMPTY, name="empty"),
+        state(used=FULL, name="nearly full"),
+        state(used=HALF, name="half"),
+    ]
+
+
+@pytest.mark.parametrize("filtered", [True, False], ids=["after", "alone"])
+def test_hosts_that_stay_most_usable_come_first(filtered):
+    hosts, asked = three_hosts(), spec(dedicated(2))
+    if filtered:
+        hosts = list(PinningFilter().filter_all(hosts, asked))
+    assert order(hosts, asked)[0] == ("nearly full", 100.0)
+    assert names(hosts, asked) == ["nearly full", "half", "empty"]
+
+
+def test_after_the_filter_the_engine_is_not_asked_again(monkeypatch):
+    hosts, asked = three_hosts(), spec(dedicated(2))
+    hosts = list(PinningFilter().filter_all(hosts, asked))
+    monkeypatch.delattr(weigher, "_asked")
+    assert names(hosts, asked)[0] == "nearly full"
+
+
+def test_an_answer_for_another_usage_does_not_count():
+    hosts, asked = three_hosts(), spec(dedicated(2))
+    hosts = list(PinningFilter().filter_all(hosts, asked))
+    for host in hosts:
+        host.numa_topology = HostState(used=HALF).numa_topology
+    assert {weight for _, weight in order(hosts, asked)} == {0.0}
+
+
+def test_answers_belong_to_one_request():
+    hosts, asked = three_hosts(), spec(dedicated(2))
+    list(PinningFilter().filter_all(hosts, asked))
+    assert len(answers.kept_with(asked)) == 3
+    assert answers.kept_with(spec(dedicated(2))) == {}
+
+
+def floating():
+    cell = GuestCell(shared=frozenset({0, 1}))
+    return Request((cell,), CpuPolicy.SHARED)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(None, id="no NUMA topology"),
+        pytest.param(floating(), id="floating vCPUs"),
+    ],
+)
+def test_guests_without_dedicated_vcpus_are_not_weighed(request_, monkeypatch):
+    monkeypatch.delattr(weigher, "_weights")
+    found = order(three_hosts(), spec(request_))
+    assert {weight for _, weight in found} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "expected"),
+    [
+        pytest.param(2.5, ("nearly full", 2.5), id="smaller"),
+        pytest.param(-1.0, ("empty", 0.0), id="turned round"),
+    ],
+)
+def test_the_option_multiplies(multiplier, expected):
+    conf.CONF.set_override(
+        "pinning_weight_multiplier", multiplier, "pinning_filter"
+    )
+    assert order(three_hosts(), spec(dedicated(2)))[0] == expected
+
+
+def test_nothing_is_weighed_with_a_multiplier_of_zero(monkeypatch):
+    monkeypatch.delattr(weigher, "_weights")
+    conf.CONF.set_override("pinning_weight_multiplier", 0, "pinning_filter")
+    found = order(three_hosts(), spec(dedicated(2)))
+    assert {weight for _, weight in found} == {0.0}
+
+
+def test_an_aggregate_has_a_multiplier_of_its_own():
+    hosts = three_hosts()
+    hosts[1] = state(used=FULL, name="low", pinning_weight_multiplier="0.5")
+    assert dict(order(hosts, spec(dedicated(2))))["low"] == 0.5
+
+
+def test_a_host_that_cannot_be_read_is_as_bad_as_the_worst():
+    hosts = [*three_hosts(), state(text="", name="unreadable")]
+    found = dict(order(hosts, spec(dedicated(2))))
+    assert found["unreadable"] == found["empty"] == 0.0
+
+
+def test_a_host_that_does_not_fit_is_as_bad_as_the_worst():
+    hosts = [*three_hosts(), state(used="0-15", name="full")]
+    found = dict(order(hosts, spec(dedicated(2))))
+    assert found["full"] == found["empty"] == 0.0
+
+
+def test_devices_are_left_to_those_who_ask_for_them():
+    hosts = [state(name="with"), state(name="without")]
+    hosts[0].pci_stats.pools = [
+        {"product_id": "1", "vendor_id": "8086", "numa_node": 0, "count": 4},
+        {
+            "product_id": "1",
+            "vendor_id": "8086",
+            "numa_node": None,
+            "count": 4,
+        },
+    ]
+    for host in hosts:
+        cells = host.numa_topology.cells
+        cells[1].pinned_cpus = set(cells[1].pcpuset)
+    assert names(hosts, spec(dedicated(2))) == ["without", "with"]
