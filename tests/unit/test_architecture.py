@@ -46,6 +46,7 @@ PACKAGES = {
         "jinja2",
         "lxml",
         "rich",
+        "sqlalchemy",
     },
     # Nova in one process takes Nova's own test fixtures, and theirs.
     "demo": _OUTSIDE_NOVA | {"fixtures", "placement", "rich", "lxml"},

@@ -1,0 +1,268 @@
+"""The compute nodes and guests of one cell (v2), from Nova's objects.
+
+Runs within a context that points at the cell's database; which cells there
+are, and how long they may take, is for ``live``.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nova import conf, context, objects
+from nova.virt import hardware
+
+from pinning_filter import nova_objects, nova_stats
+from pinning_filter.cli.output import one_line
+from pinning_filter.cli.snapshot import Aggregate, Node, Provider
+from pinning_filter.core.cloud import Guest
+from pinning_filter.core.host import Host
+from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.core.request import Request
+
+#: Servers read at a time.
+_AT_ONCE = 1000
+#: Of a server, what is read beside its own row.
+_BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_devices"]
+_MIGRATABLE = ("active", "paused")
+_DISABLED = "is disabled"
+
+
+def nodes(
+    cell_context: context.RequestContext,
+    cell: objects.CellMapping,
+    is_up: Callable[[objects.Service], bool],
+) -> list[tuple[Node, str]]:
+    """Every compute node of the cell, with the UUID of its provider."""
+    services = {
+        service.host: service
+        for service in objects.ServiceList.get_by_binary(
+            cell_context, "nova-compute", include_disabled=True
+        )
+    }
+    instances = collections.defaultdict(list)
+    for instance in _instances(cell_context):
+        instances[instance.host, instance.node].append(instance)
+    found = objects.ComputeNodeList.get_all(cell_context)
+    hosts = collections.Counter(node.host for node in found)
+    return [
+        (
+            _node(
+                node,
+                # Only drivers for bare metal have several nodes a host.
+                node.host if hosts[node.host] == 1
+                else node.hypervisor_hostname,
+                instances[node.host, node.hypervisor_hostname],
+                cell,
+                _closed(services.get(node.host), cell, is_up),
+            ),
+            node.uuid,
+        )
+        for node in found
+    ]
+
+
+def servers(
+    cell_context: context.RequestContext, server: str, by_uuid: bool
+) -> dict[str, str]:
+    """UUID -> fault of each server of that UUID or name."""
+    wanted = (
+        {"uuid": server.lower()}
+        if by_uuid
+        else {"display_name": f"^{re.escape(server)}$"}
+    )
+    found = objects.InstanceList.get_by_filters(
+        cell_context, {"deleted": False, **wanted}, expected_attrs=["fault"]
+    )
+    return {
+        each.uuid: each.fault.message if each.fault else ""
+        for each in found
+        if by_uuid or each.display_name == server
+    }
+
+
+def surrounded(
+    node: Node, aggregates: tuple[Aggregate, ...], provider: Provider | None
+) -> Node:
+    """The node with what other databases and services know of it."""
+    zones = [
+        each.metadata["availability_zone"]
+        for each in aggregates
+        if "availability_zone" in each.metadata
+    ]
+    return dataclasses.replace(
+        node,
+        aggregates=aggregates,
+        zone=zones[0] if zones else conf.CONF.default_availability_zone,
+        provider=provider,
+    )
+
+
+def _closed(
+    service: objects.Service | None,
+    cell: objects.CellMapping,
+    is_up: Callable[[objects.Service], bool],
+) -> str:
+    """Why the compute service takes no guests."""
+    if cell.disabled:
+        return f"its cell {cell.name} {_DISABLED}"
+    if service is None:
+        return "it has no compute service"
+    if service.disabled:
+        why = f": {one_line(service.disabled_reason or '')}"
+        return f"the compute service {_DISABLED}{why if why != ': ' else ''}"
+    if service.forced_down:
+        return "the compute service is forced down"
+    if not is_up(service):
+        return f"the compute service is down since {service.last_seen_up}"
+    return ""
+
+
+def _instances(
+    cell_context: context.RequestContext,
+) -> Iterator[objects.Instance]:
+    """Every server on a compute node, a few at a time."""
+    marker = None
+    while True:
+        found = objects.InstanceList.get_by_filters(
+            cell_context,
+            {"deleted": False},
+            sort_keys=["uuid"],
+            sort_dirs=["asc"],
+            limit=_AT_ONCE,
+            marker=marker,
+            expected_attrs=_BESIDE,
+        )
+        yield from (each for each in found if each.host)
+        if len(found) < _AT_ONCE:
+            return
+        marker = found[-1].uuid
+
+
+def _node(
+    node: objects.ComputeNode,
+    name: str,
+    instances: list[objects.Instance],
+    cell: objects.CellMapping,
+    closed: str,
+) -> Node:
+    host, problem = _host(node)
+    guests = []
+    for instance in instances:
+        guest = _guest(instance, host) if host else None
+        if guest:
+            guests.append(guest)
+    return Node(
+        name=name,
+        host=host,
+        guests=tuple(guests),
+        others=len(instances) - len(guests),
+        closed=closed,
+        problem=problem,
+        cell=cell.name or cell.uuid,
+        pci_pools=tuple(_pools(node)),
+    )
+
+
+def _host(node: objects.ComputeNode) -> tuple[Host | None, str]:
+    """A node's host, or why there is none that can be used."""
+    if not node.numa_topology:
+        return None, ""
+    try:
+        topology = objects.NUMATopology.obj_from_db_obj(node.numa_topology)
+        host = nova_objects.host_from_nova(
+            topology,
+            node.cpu_allocation_ratio,
+            node.ram_allocation_ratio,
+            countable=True,
+        )
+    except Exception as error:
+        # One bad row must not cost the others, whatever is wrong with it.
+        return None, one_line(f"its NUMA topology cannot be read: {error}")
+    stats = node.stats if "stats" in node else None
+    return _plain(nova_stats.read(stats).told_of(host)), ""
+
+
+def _plain(host: Host) -> Host:
+    """Plain sets: Nova's check every element of every result."""
+    return host._replace(
+        cells=tuple(
+            cell._replace(
+                dedicated=frozenset(cell.dedicated),
+                pinned=frozenset(cell.pinned),
+                siblings=tuple(map(frozenset, cell.siblings)),
+                shared=frozenset(cell.shared),
+                physnets=frozenset(cell.physnets),
+                free=frozenset(cell.free),
+            )
+            for cell in host.cells
+        )
+    )
+
+
+def _pools(node: objects.ComputeNode) -> Iterator[dict[str, Any]]:
+    """PCI devices, without what only says where each is."""
+    for pool in node.pci_device_pools or ():
+        kept = pool.to_dict()
+        for name in ("address", "parent_ifname"):
+            kept.pop(name, None)
+        yield kept
+
+
+def _guest(instance: objects.Instance, host: Host) -> Guest | None:
+    """A server and where it sits; None if it has no place in host cells."""
+    topology = instance.numa_topology
+    if topology is None:
+        return None
+    cells = {cell.id: cell for cell in host.cells}
+    if any(cell.id not in cells for cell in topology.cells):
+        return None
+    fitted = nova_objects.request_from_nova(topology)
+    request = _asked(instance, fitted)
+    placed = tuple(
+        CellPlacement(
+            asked,
+            cells[cell.id],
+            dict(cell.cpu_pinning or {}),
+            got.page_size,
+            frozenset(cell.cpuset_reserved or ()),
+        )
+        for asked, got, cell in zip(
+            request.cells, fitted.cells, topology.cells, strict=True
+        )
+    )
+    return Guest(
+        id=instance.uuid,
+        request=request,
+        placement=Placement(request, placed),
+        name=instance.display_name or "",
+        flavor=instance.flavor.name,
+        fixed=_fixed(instance),
+    )
+
+
+def _asked(instance: objects.Instance, fitted: Request) -> Request:
+    """What was asked for at first, page sizes such as "large" included."""
+    try:
+        constraints = hardware.numa_get_constraints(
+            instance.flavor, instance.image_meta
+        )
+        asked = nova_objects.request_from_nova(constraints)
+    except Exception:
+        # Extra specs that Nova no longer takes, say.
+        return fitted
+    alike = len(asked.cells) == len(fitted.cells)
+    return asked if alike else fitted
+
+
+def _fixed(instance: objects.Instance) -> str:
+    if instance.vm_state not in _MIGRATABLE:
+        return f"it is {instance.vm_state}"
+    if instance.task_state:
+        return f"it is {instance.task_state}"
+    if instance.pci_devices and instance.pci_devices.objects:
+        return "it has PCI devices"
+    return ""
