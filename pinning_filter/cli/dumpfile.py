@@ -169,17 +169,15 @@ def read(data: Any, name: str) -> Snapshot:
     except fastjsonschema.JsonSchemaValueException as error:
         raise InputError(f"{name}: {error.message[:300]}") from error
     try:
-        return Snapshot(
-            tuple(
-                sorted(
-                    (_read_node(node) for node in data["hosts"]),
-                    key=lambda node: node.name,
-                )
-            ),
+        nodes = map(_read_node, data["hosts"])
+        snapshot = Snapshot(
+            tuple(sorted(nodes, key=lambda node: node.name)),
             tuple(Flavor(**flavor) for flavor in data["flavors"]),
             data["unreachable"],
             data["taken"],
         )
+        _ = snapshot.cloud  # complains of names that repeat
+        return snapshot
     except Invalid as problem:
         raise InputError(f"{name}: {problem}") from problem
 

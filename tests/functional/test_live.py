@@ -1,6 +1,5 @@
 """The commands on a running Nova, read from its databases."""
 
-import io
 import json
 import logging
 

@@ -1,0 +1,411 @@
+"""``explain``, ``capacity``, ``map`` and ``dump``, on clouds from files."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+
+import pytest
+
+from pinning_filter.cli import dumpfile
+from pinning_filter.cli.output import InputError
+from pinning_filter.cli.snapshot import Snapshot
+from pinning_filter.core.host import Pages
+from tests.unit.cli import clouds
+
+PINNED = ("--property", "hw:cpu_policy=dedicated")
+REQUIRE = (*PINNED, "--property", "hw:cpu_thread_policy=require")
+
+
+@pytest.fixture
+def several(tmp_path):
+    return clouds.write(clouds.several(), tmp_path / "cloud.json")
+
+
+def asked(vcpus, *more):
+    return ("--vcpus", vcpus, "--ram", 1024, *more)
+
+
+def rows(answer):
+    return json.loads(answer.out)
+
+
+def reasons(answer, host):
+    return [
+        (row["verdict"], row["code"], row["host_cell"], row["text"])
+        for row in rows(answer)
+        if row["host"] == host
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("empty", [("fits", None, 0, "0->0 1->1")]),
+        (
+            "full",
+            [
+                (
+                    "placement",
+                    "resource",
+                    None,
+                    "needs 2 PCPU, 0 of 4 are free",
+                ),
+                ("filter", "pcpus", 0, "needs 2 free pCPUs, has 0"),
+            ],
+        ),
+        (
+            "no-smt",
+            [
+                (
+                    "placement",
+                    "trait_missing",
+                    None,
+                    "has no trait HW_CPU_HYPERTHREADING: thread policy "
+                    "require needs SMT",
+                ),
+                (
+                    "filter",
+                    "no_smt",
+                    0,
+                    "thread policy require needs SMT, there is none",
+                ),
+            ],
+        ),
+        (
+            "no-topology",
+            [
+                (
+                    "filter",
+                    "no_topology",
+                    None,
+                    "the host reports no NUMA topology",
+                )
+            ],
+        ),
+        (
+            "odd",
+            [
+                (
+                    "filter",
+                    "unreadable",
+                    None,
+                    "the host reports something unreadable: its pcpuset is "
+                    "missing",
+                )
+            ],
+        ),
+        (
+            "off",
+            [
+                (
+                    "service",
+                    "closed",
+                    None,
+                    "the compute service is disabled",
+                ),
+                (
+                    "aggregate",
+                    "aggregate",
+                    None,
+                    "its aggregates have cpu slow, the flavor wants fast",
+                ),
+                (
+                    "filter",
+                    "no_smt",
+                    0,
+                    "thread policy require needs SMT, there is none",
+                ),
+            ],
+        ),
+    ],
+)
+def test_explain_says_all_that_speaks_against_a_host(
+    pinning_filter, several, host, expected
+):
+    spec = "aggregate_instance_extra_specs:cpu=fast"
+    answer = pinning_filter(
+        "explain", "--host", several, "--host", host,
+        *asked(2, *REQUIRE, *(("--property", spec) if host == "off" else ())),
+        "-f", "json",
+    )
+    assert reasons(answer, host) == expected
+    assert answer.status == (0 if host == "empty" else 3)
+
+
+def test_explain_says_what_would_help(pinning_filter, several):
+    answer = pinning_filter(
+        "explain", "--host", several, *asked(4, *REQUIRE), "-f", "json"
+    )
+    assert {
+        row["host"]: row["remedies"] for row in rows(answer) if row["remedies"]
+    } == {
+        "full": "fits when 4 more pCPUs are free in host cell 0, such as 0-3",
+        "off": "fits with thread policy prefer",
+    }
+
+
+def test_explain_for_people_begins_with_a_sentence(pinning_filter, several):
+    answer = pinning_filter(
+        "explain", "--host", several, *asked(12, *PINNED)
+    )
+    assert answer.out.splitlines()[:2] == [
+        "The cloud is that of 2026-11-20T12:00:00+00:00.",
+        "No host can take 12 pinned vCPUs in one NUMA cell: 12 pCPUs are "
+        "needed in one NUMA cell, the best of 4 hosts has 8 even when empty; "
+        "1 of 6 hosts reports no NUMA topology; 1 of 6 hosts cannot be read.",
+    ]
+
+
+def test_explain_takes_a_flavor_or_a_guest_of_the_cloud(
+    pinning_filter, several
+):
+    by_flavor = pinning_filter(
+        "explain", "--host", several, "--flavor", "pinned.2", "-f", "json"
+    )
+    by_hand = pinning_filter(
+        "explain", "--host", several, *asked(2, *PINNED), "-f", "json"
+    )
+    assert rows(by_flavor) == rows(by_hand)
+    again = pinning_filter(
+        "explain", "--host", several, "full-0", "-f", "json"
+    )
+    assert reasons(again, "empty") == [
+        ("fits", None, 0, "0->0 1->1 2->2 3->3")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "give one of SERVER, --flavor, or --vcpus and --ram"),
+        (("--vcpus", "2"), "--vcpus and --ram go together"),
+        (
+            ("--flavor", "pinned.2", "--vcpus", "2", "--ram", "1"),
+            "not --flavor and --vcpus and --ram",
+        ),
+        (("--flavor", "none"), "there are pinned.2, pinned.4, plain"),
+        (("nobody",), "the file has no guest 'nobody'"),
+        (("full-0", "--property", "a=b"), "SERVER has its own flavor"),
+        (
+            (*asked(2, *PINNED), "--image", "debian"),
+            "a file holds no images",
+        ),
+        (
+            (*asked(2, *PINNED), "--host", "nobody"),
+            "there is no compute node nobody, and no such file; there are "
+            "empty, full, no-smt, no-topology, odd, ...",
+        ),
+        (
+            asked(2, "--property", "hw:cpu_policy=dedicatd"),
+            "hw:cpu_policy=dedicatd",
+        ),
+    ],
+)
+def test_explain_names_what_is_wrong(
+    pinning_filter, several, arguments, complaint
+):
+    answer = pinning_filter("explain", "--host", several, *arguments)
+    assert answer.status == 2
+    assert complaint in answer.err
+    assert answer.out == ""
+
+
+def test_capacity_counts_each_host_and_all(pinning_filter, several):
+    answer = pinning_filter(
+        "capacity", "--host", several, "--flavor", "pinned.2",
+        "--flavor", "pinned.4", "-f", "json",
+    )
+    assert answer.status == 0
+    found = {
+        (row["host"], row["flavor"]): (
+            row["fits_now"], row["fits_empty"], row["lost"],
+            row["free_pcpus"], row["pcpus"],
+        )
+        for row in rows(answer)
+    }
+    assert found == {
+        ("empty", "pinned.2"): (8, 8, 0, 16, 16),
+        ("empty", "pinned.4"): (4, 4, 0, 16, 16),
+        ("full", "pinned.2"): (0, 2, 0, 0, 4),
+        ("full", "pinned.4"): (0, 1, 0, 0, 4),
+        ("no-smt", "pinned.2"): (1, 2, 0, 3, 4),
+        ("no-smt", "pinned.4"): (0, 1, 0, 3, 4),
+        ("no-topology", "pinned.2"): (0, 0, 0, 0, 0),
+        ("no-topology", "pinned.4"): (0, 0, 0, 0, 0),
+        ("odd", "pinned.2"): (0, 0, 0, 0, 0),
+        ("odd", "pinned.4"): (0, 0, 0, 0, 0),
+        ("off", "pinned.2"): (0, 2, 0, 4, 4),
+        ("off", "pinned.4"): (0, 1, 0, 4, 4),
+        (None, "pinned.2"): (9, 14, 0, 23, 28),
+        (None, "pinned.4"): (4, 7, 0, 23, 28),
+    }
+    stranded = {
+        row["host"]: row["stranded_pcpus"] for row in rows(answer)
+    }
+    assert stranded["no-smt"] == {"0": 1}
+    assert stranded["empty"] == {"0": 0, "1": 0}
+
+
+def test_capacity_takes_the_flavors_that_guests_have(pinning_filter, several):
+    answer = pinning_filter(
+        "capacity", "--host", several, "--total", "-f", "json"
+    )
+    assert [row["flavor"] for row in rows(answer)] == ["pinned.1", "pinned.4"]
+
+
+def test_capacity_draws_no_bar_into_a_pipe(pinning_filter, several):
+    answer = pinning_filter("capacity", "--host", several)
+    assert answer.err == ""
+    assert "(all)" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--flavor", "plain"), "'plain' pins no vCPUs"),
+        (("--flavor", "none"), "there is no 'none'"),
+        (asked(2), "such a guest pins no vCPUs"),
+    ],
+)
+def test_capacity_names_what_is_wrong(
+    pinning_filter, several, arguments, complaint
+):
+    answer = pinning_filter("capacity", "--host", several, *arguments)
+    assert (answer.status, answer.out) == (2, "")
+    assert complaint in answer.err
+
+
+def test_map_draws_hosts_in_plain_ascii(pinning_filter, tmp_path):
+    small = clouds.node(
+        "small", "cell:2 core:2 pu:2", clouds.guest(2), clouds.guest(1)
+    )
+    file = clouds.write(Snapshot((small,)), tmp_path / "cloud.json")
+    answer = pinning_filter("map", "--host", file)
+    assert answer.out == (
+        "small: 5 of 8 pCPUs free\n"
+        "  cell 0  0 [A A][. .]\n"
+        "  cell 1  4 [B .][. .]\n"
+        "   A  server 0 of small: pinned.2, prefer, pCPUs 0-1\n"
+        "   B  server 1 of small: pinned.1, prefer, pCPUs 4\n"
+        "   .  free\n"
+    )
+
+
+def test_map_has_a_row_for_each_pcpu(pinning_filter, several):
+    answer = pinning_filter("map", "--host", several, "-f", "csv")
+    found = list(csv.DictReader(io.StringIO(answer.out)))
+    assert len(found) == 16 + 4 + 4 + 4
+    taken = [row for row in found if row["state"] == "vcpu"]
+    assert [(row["host"], row["pcpu"], row["vcpu"]) for row in taken] == [
+        *[("full", str(number), str(number)) for number in range(4)],
+        ("no-smt", "0", "0"),
+    ]
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "map"])
+def test_hostile_names_do_not_reach_the_terminal(
+    pinning_filter, tmp_path, form
+):
+    odd = clouds.node("host", "cell:1 core:2", clouds.guest(1))
+    (guest,) = odd.guests
+    guest = dataclasses.replace(guest, name=clouds.HOSTILE)
+    odd = dataclasses.replace(odd, guests=(guest,), name=clouds.HOSTILE)
+    file = clouds.write(Snapshot((odd,)), tmp_path / "cloud.json")
+    options = {
+        "table": ("-f", "table", "-c", "name"), "csv": ("-f", "csv"),
+        "map": (),
+    }
+    answer = pinning_filter("map", "--host", file, *options[form])
+    assert "\x1b" not in answer.out
+    assert "alert(1)" in answer.out
+
+
+def test_the_page_holds_no_markup_of_a_name(pinning_filter, tmp_path):
+    odd = clouds.node("host", "cell:1 core:2", clouds.guest(1))
+    odd = dataclasses.replace(odd, name=clouds.HOSTILE)
+    snapshot = Snapshot((odd,), unreachable={clouds.HOSTILE: "<b>"})
+    file = clouds.write(snapshot, tmp_path / "cloud.json")
+    page = tmp_path / "page.html"
+    assert pinning_filter("map", "--host", file, "--html", page).status == 4
+    text = page.read_text()
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert len(re.findall("<script", text)) == 2
+    assert not re.findall(r"(src|href)=\"(?!data:,)", text)
+
+
+def test_a_dump_reads_back_as_it_was_written(pinning_filter, several):
+    answer = pinning_filter("dump", "--host", several)
+    assert answer.status == 0
+    assert json.loads(answer.out) == json.loads(several.read_text())
+    read = dumpfile.read(json.loads(answer.out), "-")
+    assert dumpfile.write(read) == json.loads(answer.out)
+
+
+def test_an_anonymous_dump_has_no_names(pinning_filter, several):
+    named = json.loads(several.read_text())
+    answer = pinning_filter("dump", "--host", several, "--anonymous")
+    for name in ("full", "no-smt", "server", "cell1", "fast", "pinned.2"):
+        assert f'"{name}' in json.dumps(named)
+        assert f'"{name}' not in answer.out
+    hosts = json.loads(answer.out)["hosts"]
+    assert [host["numa"] for host in hosts] == [
+        host["numa"] for host in named["hosts"]
+    ]
+
+
+def spoilt(change):
+    data = dumpfile.write(clouds.several())
+    change(data)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda d: d.update(version=9), "version 9"),
+        (lambda d: d["hosts"][0].pop("name"), "hosts[0] must contain"),
+        (lambda d: d["hosts"][0].update(x=1), "hosts[0] must not contain"),
+        (
+            lambda d: d["hosts"][0]["numa"]["cells"][0].update(dedicated="x"),
+            "cells[0].dedicated",
+        ),
+        (
+            lambda d: d["hosts"][0]["numa"]["cells"][0].update(dedicated="99"),
+            "host empty: host: cell 0: pCPUs [99] are in no core",
+        ),
+        (
+            lambda d: d["hosts"][0]["numa"]["cells"][0].update(
+                dedicated="5-1"
+            ),
+            "runs backwards",
+        ),
+        (
+            lambda d: d["hosts"][1]["guests"][0]["cells"][0].update(
+                host_cell=7
+            ),
+            "guest full-0: there is no host cell 7",
+        ),
+        (
+            lambda d: d["hosts"].append(d["hosts"][0]),
+            "hosts ['empty'] repeat",
+        ),
+    ],
+)
+def test_a_dump_that_is_none_is_named(change, complaint):
+    with pytest.raises(InputError) as caught:
+        dumpfile.read(spoilt(change), "file")
+    assert complaint in str(caught.value)
+
+
+def test_pages_keep_what_is_used(tmp_path):
+    node = clouds.node("host", "cell:1(memory=4GiB pages=2x1GiB) core:2")
+    (cell,) = node.host.cells
+    pages = [Pages(4, 1 << 19, 12.5), Pages(1 << 20, 2, 1, 1)]
+    cell = cell._replace(pages=tuple(pages))
+    node = dataclasses.replace(node, host=node.host._replace(cells=(cell,)))
+    data = json.loads(json.dumps(dumpfile.write(Snapshot((node,)))))
+    (read,) = dumpfile.read(data, "-").nodes
+    assert list(read.host.cells[0].pages) == pages
