@@ -54,6 +54,9 @@ def _reader(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     return operator.attrgetter(*(f"_obj_{name}" for name in fields))
 
 
+#: Past the constructors, which take longer than all the rest.
+_new = tuple.__new__
+_read_cells = operator.attrgetter("_obj_cells")
 _read_cell = _reader(_FIELDS)
 _read_pages = _reader(_PAGE_FIELDS)
 
@@ -78,7 +81,9 @@ def host_from_nova(
     :raises InvalidHost: naming every field that is missing or makes no sense.
     """
     try:
-        cells = [_host_cell(cell, countable) for cell in topology.cells]
+        cells = [
+            _host_cell(cell, countable) for cell in _read_cells(topology)
+        ]
         if networks:
             cells = list(map(_with_networks, cells, topology.cells))
     except (AttributeError, TypeError, NotImplementedError) as error:
@@ -109,8 +114,7 @@ def _host_cell(cell: objects.NUMACell, countable: bool) -> HostCell:
         raise TypeError("a number is below 0")
     if countable and not (mempages and "_obj_socket" in kept):
         raise TypeError("Nova could not count a guest here")
-    # Past the constructor, which takes longer than all the rest of this.
-    return tuple.__new__(
+    return _new(
         HostCell,
         (
             number,
@@ -141,9 +145,7 @@ def _with_networks(read: HostCell, cell: objects.NUMACell) -> HostCell:
 
 def _pages(mempages: list[objects.NUMAPagesTopology]) -> list[Pages]:
     try:
-        return [
-            tuple.__new__(Pages, _read_pages(pages)) for pages in mempages
-        ]
+        return [_new(Pages, each) for each in map(_read_pages, mempages)]
     except AttributeError:
         # Before Liberty pages had no "reserved".
         return [

@@ -14,17 +14,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from pinning_filter.core import caches, siblings, tight
+from pinning_filter.core import caches, memory, siblings, tight
 from pinning_filter.core.assignment import Cover, assign, shortage
-from pinning_filter.core.host import Host, HostCell, Pages
+from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.core.request import (
     CpuPolicy,
     GuestCell,
-    PageSize,
     Request,
     ThreadPolicy,
 )
@@ -68,11 +67,9 @@ class Devices(Protocol):
         """Which of the cells, as bits, make a difference to an attempt."""
 
 
-class _Fit(NamedTuple):
-    """One kind of guest cell on one host cell."""
-
-    page_size_kib: int | None
-    taken: siblings.Taken
+#: One kind of guest cell on one host cell: its page size and its pCPUs.
+_Fit = tuple["int | None", siblings.Taken]
+_DEDICATED = CpuPolicy.DEDICATED
 
 
 def fit(
@@ -169,7 +166,7 @@ def _fit_one(
             continue
         if covers and (unmet := _unmet(covers, 1 << position)):
             facts.append(unmet._replace(host_cell=cell.id))
-        elif not found.taken.usual:
+        elif not found[1].usual:
             unusual.append((cell, found))
         elif not attempts or attempts[0]((cell.id,)):
             return Placement(request, (_placed(request, 0, cell, found),))
@@ -211,7 +208,7 @@ def _fit_several(
         sum(
             1 << position
             for position, pair in enumerate(found[kind])
-            if isinstance(pair, _Fit)
+            if not isinstance(pair, Fact)
         )
         for kind in kinds
     ]
@@ -219,7 +216,7 @@ def _fit_several(
         sum(
             1 << position
             for position, pair in enumerate(found[kind])
-            if isinstance(pair, _Fit) and pair.taken.usual
+            if not isinstance(pair, Fact) and pair[1].usual
         )
         for kind in kinds
     ]
@@ -238,7 +235,7 @@ def _fit_several(
     cells = []
     for index, position in enumerate(chosen):
         pair = found[kinds[index]][position]
-        assert isinstance(pair, _Fit)
+        assert not isinstance(pair, Fact)
         cells.append(_placed(request, index, ordered[position], pair))
     return Placement(request, tuple(cells))
 
@@ -316,15 +313,9 @@ def _placed(
 ) -> CellPlacement:
     """vCPUs in ascending order take the pCPUs in order of choice."""
     guest_cell = request.cells[index]
-    return CellPlacement(
-        guest_cell,
-        host_cell,
-        dict(
-            zip(sorted(guest_cell.dedicated), found.taken.pcpus, strict=True)
-        ),
-        found.page_size_kib,
-        found.taken.reserved,
-    )
+    page_size, (pcpus, reserved, _) = found
+    pinning = dict(zip(sorted(guest_cell.dedicated), pcpus, strict=True))
+    return CellPlacement(guest_cell, host_cell, pinning, page_size, reserved)
 
 
 def _fit_cell(
@@ -337,44 +328,44 @@ def _fit_cell(
     """One guest cell on one host cell. All conditions are *hard*.
 
     1. Memory, and a page size for it.
-    2. Enough pCPUs in the host cell: a guest never overcommits itself.
-    3. Enough free pCPUs, in cores as the thread policy wants them.
+    2. Enough free pCPUs, and for floating vCPUs as many shared ones as there
+       are of them: a guest never overcommits itself.
+    3. The free pCPUs in cores as the thread policy wants them.
     4. Allocation ratios, for what is shared.
     """
     guest_cell = request.cells[index]
-    page_size = _page_size(cell, guest_cell, request.pinned)
+    page_size = memory.page_size(cell, guest_cell, request.pinned)
     if isinstance(page_size, Fact):
         return page_size
-    shared = len(guest_cell.shared)
-    dedicated = len(guest_cell.dedicated)
-    reserve = request.reserve(index)
-    needed = dedicated + reserve
-    if needed > len(cell.dedicated):
-        total = len(cell.dedicated)
-        return Fact(Code.PCPUS_TOTAL, needed, total, "pCPUs", cell.id)
-    if shared > len(cell.shared):
-        total = len(cell.shared)
-        return Fact(Code.SHARED_CPUS, shared, total, "pCPUs", cell.id)
-    if needed > len(cell.free):
-        return Fact(Code.PCPUS, needed, len(cell.free), "pCPUs", cell.id)
-    take = tight.take if strategy.tight else siblings.take
-    policy = request.thread_policy
-    if not request.pinned:
-        policy = ThreadPolicy.PREFER
+    count, shared = len(guest_cell.dedicated), len(guest_cell.shared)
+    reserve = request.reserve(index) if request.emulator_isolated else 0
+    if count + reserve > len(cell.free) or shared > len(cell.shared):
+        return _too_few(cell, count + reserve, shared)
+    policy = request.thread_policy if request.pinned else ThreadPolicy.PREFER
     cores = cell
     if strategy.align_caches:
-        cores = caches.aligned(cell, dedicated, policy, reserve)
-    taken = take(cores, dedicated, policy, reserve)
+        cores = caches.aligned(cell, count, policy, reserve)
+    take = tight.take if strategy.tight else siblings.take
+    taken = take(cores, count, policy, reserve)
     if isinstance(taken, Fact):
         return taken
-    if request.pinned and not dedicated and not shared:
+    if request.pinned and not count and not shared:
         # Nova takes a guest cell without vCPUs for one that does not fit.
         taken = taken._replace(usual=False)
-    if request.cpu_policy is not CpuPolicy.DEDICATED:
+    if request.cpu_policy is not _DEDICATED:
         over = _over_ratio(host, cell, guest_cell)
         if over:
             return over
-    return _Fit(page_size, taken)
+    return page_size, taken
+
+
+def _too_few(cell: HostCell, needed: int, shared: int) -> Fact:
+    """Which pCPUs there are too few of."""
+    if needed > (total := len(cell.dedicated)):
+        return Fact(Code.PCPUS_TOTAL, needed, total, "pCPUs", cell.id)
+    if shared > (total := len(cell.shared)):
+        return Fact(Code.SHARED_CPUS, shared, total, "pCPUs", cell.id)
+    return Fact(Code.PCPUS, needed, len(cell.free), "pCPUs", cell.id)
 
 
 def _over_ratio(
@@ -388,86 +379,11 @@ def _over_ratio(
             return Fact(Code.SHARED_RATIO, vcpus, free, "vCPUs", cell.id)
     if host.ram_ratio is not None:
         limit = cell.memory_kib * host.ram_ratio
-        memory = guest_cell.memory_kib
-        if cell.memory_used_kib + memory > limit:
+        needed = guest_cell.memory_kib
+        if cell.memory_used_kib + needed > limit:
             free = max(0, limit - cell.memory_used_kib)
-            return Fact(Code.MEMORY_RATIO, memory, free, "KiB", cell.id)
+            return Fact(Code.MEMORY_RATIO, needed, free, "KiB", cell.id)
     return None
-
-
-def _page_size(
-    cell: HostCell, guest_cell: GuestCell, pinned: bool
-) -> int | Fact | None:
-    """The page size that the guest cell gets: None where it asked for none.
-
-    Where it asked for none, its memory must fit the smallest pages: the free
-    ones for a pinned guest, all of them for one that may be overcommitted.
-    """
-    asked = guest_cell.page_size
-    if asked is not None:
-        return _asked_page_size(cell, guest_cell.memory_kib, asked)
-    memory = guest_cell.memory_kib
-    if cell.pages:
-        smallest = min(cell.pages)
-        free: float = smallest.free_kib if pinned else smallest.total_kib
-        if memory % smallest.size_kib:
-            return _page_fact(Code.PAGE_MULTIPLE, cell, memory, [smallest])
-    else:
-        free = cell.memory_free_kib if pinned else cell.memory_kib
-    if memory > free:
-        code = Code.MEMORY if pinned else Code.MEMORY_TOTAL
-        return Fact(code, memory, free, "KiB", cell.id)
-    return None
-
-
-def _asked_page_size(cell: HostCell, memory: int, asked: int) -> int | Fact:
-    """The largest page size of those asked for that has room."""
-    pages = sorted(cell.pages, reverse=True)
-    if asked == PageSize.SMALL:
-        pages = pages[-1:]
-    elif asked == PageSize.LARGE:
-        pages = pages[:-1]
-    elif asked != PageSize.ANY:
-        pages = [each for each in pages if each.size_kib == asked]
-    if not pages:
-        return Fact(
-            Code.PAGE_SIZE, host_cell=cell.id, detail=_page_name(asked)
-        )
-    for each in pages:
-        if memory <= each.free_kib and memory % each.size_kib == 0:
-            return each.size_kib
-    if any(memory % each.size_kib == 0 for each in pages):
-        return _page_fact(Code.PAGES, cell, memory, pages)
-    return _page_fact(Code.PAGE_MULTIPLE, cell, memory, pages)
-
-
-def _page_fact(
-    code: Code, cell: HostCell, memory: int, pages: Sequence[Pages]
-) -> Fact:
-    return Fact(
-        code,
-        memory,
-        max(0, *(each.free_kib for each in pages), 0),
-        "KiB",
-        cell.id,
-        detail=" or ".join(_page_name(each.size_kib) for each in pages),
-    )
-
-
-_PAGE_NAMES = {
-    PageSize.SMALL: "the smallest size",
-    PageSize.LARGE: "a large size",
-    PageSize.ANY: "any size",
-}
-
-
-def _page_name(size: int) -> str:
-    if size < 0:
-        return _PAGE_NAMES[PageSize(size)]
-    for step, name in ((1 << 20, "GiB"), (1 << 10, "MiB")):
-        if size % step == 0:
-            return f"{size // step} {name}"
-    return f"{size} KiB"
 
 
 def _network_covers(

@@ -85,8 +85,12 @@ class Request:
     #: them must be among the chosen.
     physnets: AbstractSet[str] = frozenset()
     tunneled: bool = False  #: *Hard*: the same for the end of tunnels
+    #: Whether any vCPU may need a pCPU of its own.
+    pinned: bool = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        pinned = self.cpu_policy is not CpuPolicy.SHARED
+        object.__setattr__(self, "pinned", pinned)
         problems = list(self._problems())
         if problems:
             raise InvalidRequest("request", problems)
@@ -111,11 +115,6 @@ class Request:
             if cell.shared and self.cpu_policy == CpuPolicy.DEDICATED:
                 problems.append(f"{where}shared vCPUs in a dedicated guest")
         return problems
-
-    @property
-    def pinned(self) -> bool:
-        """Whether any vCPU may need a pCPU of its own."""
-        return self.cpu_policy is not CpuPolicy.SHARED
 
     def reserve(self, index: int) -> int:
         """pCPUs that guest cell ``index`` takes for emulator threads.

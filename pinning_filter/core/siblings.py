@@ -20,6 +20,9 @@ from pinning_filter.core.refusal import Code, Fact
 from pinning_filter.core.request import ThreadPolicy
 
 _NOTHING: frozenset[int] = frozenset()
+# Looked up in an enumeration each time, they would cost more than their use.
+_ISOLATE = ThreadPolicy.ISOLATE
+_REQUIRE = ThreadPolicy.REQUIRE
 
 
 class Taken(NamedTuple):
@@ -51,10 +54,10 @@ def take(
     """
     if not count:
         return _none(cell, policy, reserve)
-    if policy is ThreadPolicy.ISOLATE:
+    if policy is _ISOLATE:
         taken = _isolated(cell, count, reserve)
     else:
-        require = policy is ThreadPolicy.REQUIRE
+        require = policy is _REQUIRE
         pcpus = _first_whole_cores(cell, count, 2 if require else 1)
         if pcpus is not None and not reserve:
             taken = Taken(pcpus, _NOTHING)
