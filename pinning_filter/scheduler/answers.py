@@ -26,8 +26,8 @@ class Answer(NamedTuple):
     placement: Placement
 
 
-#: By host state, each of which is only equal to itself.
-Answers = dict[Any, Answer]
+#: By the identity of the host state, which outlives the request.
+Answers = dict[int, Answer]
 
 
 def kept_with(spec_obj: objects.RequestSpec) -> Answers:
@@ -37,7 +37,7 @@ def kept_with(spec_obj: objects.RequestSpec) -> Answers:
 
 def recall(answers: Answers, host_state: Any) -> Answer | None:
     """The answer for a host, if its usage is still the same."""
-    answer = answers.get(host_state)
+    answer = answers.get(id(host_state))
     if answer is None or answer.topology is not host_state.numa_topology:
         return None
     return answer

@@ -49,7 +49,7 @@ class _Question:
     instance_uuid: str | None
     kept: answers.Answers  #: placements found, for the weigher
     #: Hosts that say the same of themselves share one.
-    strategies: dict[tuple[bool, bool], Strategy] = dataclasses.field(
+    strategies: dict[bool | None, Strategy] = dataclasses.field(
         default_factory=dict
     )
     #: Hosts of the same ratios share one object, which nobody changes.
@@ -76,10 +76,11 @@ class _Question:
 
     def strategy_for(self, told: nova_stats.Told) -> Strategy:
         """What the claim on the compute node will prefer."""
-        key = (told.ours, told.aligns)
-        if key not in self.strategies:
-            self.strategies[key] = nova_fit.strategy(told)
-        return self.strategies[key]
+        key = told.aligns if told.ours else None
+        strategy = self.strategies.get(key)
+        if strategy is None:
+            strategy = self.strategies[key] = nova_fit.strategy(told)
+        return strategy
 
     def limits_for(
         self, cpu_ratio: float, ram_ratio: float
@@ -193,7 +194,8 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         answer = _fit_candidates(host_state, question, ask)
         if isinstance(answer, Placement):
             host_state.limits["numa_topology"] = limits
-            question.kept[host_state] = answers.Answer(topology, host, answer)
+            kept = answers.Answer(topology, host, answer)
+            question.kept[id(host_state)] = kept
         return answer
 
     def _warn(self, host_state: Any, error: Exception) -> None:
