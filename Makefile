@@ -10,7 +10,7 @@ docs_ready := $(VENV)/.docs-ready
 tests := tests/unit tests/property tests/functional
 
 .DEFAULT_GOAL := help
-.PHONY: help venv schemas demo test unit lint types docs bench nova-suite \
+.PHONY: help venv schemas demo test browser unit lint types docs bench nova-suite \
 	genconfig clean
 
 help:  ## what there is to make
@@ -38,6 +38,10 @@ test: lint types schemas  ## lint, types and all tests
 
 unit: $(ready)  ## the quick tests
 	$(bin)/python -m pytest tests/unit
+
+browser: $(ready)  ## the map's page in Debian's chromium
+	@$(bin)/pip install --quiet -c constraints.txt 'selenium>=4.10.0'
+	PINNING_BROWSER_TEST=1 $(bin)/python -m pytest tests/browser
 
 lint: $(ready)  ## style and simple defects (ruff)
 	$(bin)/ruff check .
