@@ -25,9 +25,11 @@ from typing import Any
 from unittest import mock
 
 import fixtures
+import nova.conf
 from lxml import etree
 from nova import context as nova_context
 from nova import objects, thread_pool_factory
+from nova.tests import fixtures as nova_fixtures
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.functional.api import client
 from nova.tests.functional.libvirt import base
@@ -35,8 +37,10 @@ from nova.virt.libvirt import config as libvirt_config
 
 from pinning_filter import nova_fit
 from pinning_filter.compute import launcher
+from pinning_filter.compute.driver import PinningLibvirtDriver
 from pinning_filter.core import cpuset
 from pinning_filter.core.host import Host, HostCell
+from pinning_filter.demo import locks
 
 #: The filter of this project, as ``enabled_filters`` names it.
 OURS = "PinningFilter"
@@ -129,6 +133,39 @@ class Cloud:
         )
         if f"Error updating resources for node {name}" in self.log:
             raise RuntimeError(f"{name} did not start:\n{self.log}")
+
+    def restart_compute(self, name: str, driver: str | None = None) -> None:
+        """Stop a compute and start it anew; its guests stay.
+
+        :param driver: as for :meth:`add_compute`.
+        """
+        self._nova.flags(compute_driver=driver or self._nova.driver)
+        self._nova.restart_compute_service(name)
+
+    def mirrors(self, name: str) -> bool:
+        """Whether guests on a compute see the threads they are pinned to."""
+        driver = self._nova.computes[name].driver
+        return (
+            isinstance(driver, PinningLibvirtDriver)
+            and nova.conf.CONF.pinning_filter.guest_cpu_topology == "mirror"
+        )
+
+    def server(self, server_id: str) -> Server:
+        """A server as it is now."""
+        return self._server(self._api.get_server(server_id))
+
+    def audit(self) -> None:
+        """Let every compute count its guests anew, as it does by the minute.
+
+        After a move only this frees what a deleted server held.
+        """
+        self._nova._run_periodics()
+
+    def start_another_scheduler(self) -> None:
+        """Start one more nova-scheduler, which takes its share of requests."""
+        self._nova.useFixture(
+            nova_fixtures.ServiceFixture("scheduler", host="another")
+        )
 
     def configure(self, group: str, **values: Any) -> None:
         """Set options of nova.conf, for computes that start from now on."""
@@ -372,6 +409,11 @@ class _Connection(fakelibvirt.Connection):
         self.written[domain.UUIDString()] = xml
         return domain
 
+    def createXML(self, xml: str, flags: Any) -> Any:
+        domain = super().createXML(xml, flags)
+        self.written[domain.UUIDString()] = xml
+        return domain
+
 
 class _Nova(base.ServersTestBase):
     """Nova's own start and stop, borrowed from its test class.
@@ -392,6 +434,7 @@ class _Nova(base.ServersTestBase):
         """Nothing: unittest insists on a method."""
 
     def setUp(self) -> None:
+        locks.readers_first()
         launcher.register()
         super().setUp()
         for target, stub in _STUBS.items():
@@ -416,12 +459,7 @@ class _Nova(base.ServersTestBase):
         return spawn_and_note
 
     def finish(self) -> None:
-        """Wait for whatever Nova does in the background.
-
-        To ask its API meanwhile may lock both up for good: the locks that
-        keep the databases of several cells apart in one process were made
-        for eventlet.
-        """
+        """Wait for whatever Nova does in the background."""
         while not self._tasks.empty():
             self._tasks.get().result(_PATIENCE_SECONDS)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import logging
 import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-import pinning_filter.demo  # noqa: F401 - Nova runs on threads from here on
+from pinning_filter.demo import locks
 
 MODULES = (
     "nova.tests.functional.libvirt.test_numa_servers",
@@ -30,21 +29,7 @@ def prepare() -> None:
         sys.prefix, "etc", "nova", "api-paste.ini"
     )
     os.environ.setdefault("OS_TEST_TIMEOUT", "300")
-
-    # Its package hides the module behind the name of all of Nova.
-    nova_fixtures = importlib.import_module("nova.tests.fixtures.nova")
-
-    class ReadersFirst(nova_fixtures.ReaderWriterLock):
-        """The lock around cells' databases, without its deadlock.
-
-        A reader may wait for another: a migration for its compute. Nova's
-        lock lets a writer that came in between, the API's next poll, stop
-        the second.
-        """
-
-        has_pending_writers = False
-
-    nova_fixtures.ReaderWriterLock = ReadersFirst
+    locks.readers_first()
     logging.getLogger("nova.thread_pool_factory").setLevel(logging.WARNING)
 
 
