@@ -21,6 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say what the marker means, and keep the rows of the table."""
     config.addinivalue_line(
         "markers", "host(**view): how the compute host is shown")
+    # Of the libraries that the client stands on, not of ours.
+    for kind in ("DeprecationWarning", "PendingDeprecationWarning"):
+        config.addinivalue_line("filterwarnings", f"ignore::{kind}")
     config.stash_rows = []
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import pymysql
 from lxml import etree
 
-from lab import layout
+from lab import layout, process
 
 CELL_DB = "nova"
+#: Seconds that Nova may take to end what it was asked for.
+PATIENCE = 180
 
 
 def virsh(*arguments: str) -> str:
@@ -145,6 +147,17 @@ def host_pinned(host: str = layout.HOST) -> set[int]:
         pcpu for cell in cells
         for pcpu in cell["nova_object.data"]["pinned_cpus"]
     }
+
+
+def ended_migration(server: str) -> str | None:
+    """How the server's move ended; waits until it did."""
+    query = (
+        f"SELECT status FROM migrations WHERE instance_uuid = '{server}'")
+    ended = {"error", "finished", "confirmed", "reverted"}
+    process.wait_for(
+        lambda: any(row[0] in ended for row in nova_rows(query)), PATIENCE)
+    rows = nova_rows(query)
+    return rows[-1][0] if rows else None
 
 
 def claimed(host: str = layout.HOST) -> dict[str, dict[int, int]]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lab import services
 from tests.lab import client, seen
 from tests.lab.walks import Walk
 
@@ -21,6 +22,13 @@ def check_runs_on(
                seen.claimed(), seen.defined())
     walk.check("pCPUs that Nova holds pinned",
                seen.host_pinned(), {int(pins["vcpu 0"])})
+
+
+def audit() -> None:
+    """Have Nova count anew what is used, as nova-compute does at its start."""
+    compute = services.nova_compute()
+    compute.stop()
+    services.nova_compute().start()
 
 
 def small() -> str:
@@ -52,15 +60,18 @@ def test_resize_up_then_back(walk: Walk) -> None:
     walk.check("status", resized.status, "VERIFY_RESIZE")
     client.openstack("server", "resize", "revert", server.id, as_json=False)
     check_runs_on(walk, client.wait(server.id, "ACTIVE"), ON_PCPU_1)
+    # After a revert on the same host Nova no longer counts the server among
+    # its own, and forgets to free its pCPUs when it goes, until its audit.
+    client.delete_all()
+    audit()
 
 
 def test_resize_to_more_vCPUs_than_are_free(walk: Walk) -> None:
     server = client.create(small())
     larger = client.flavor(2, cpu_policy="dedicated")
-    with pytest.raises(client.Refused) as refused:
-        client.openstack("server", "resize", "--flavor", larger, "--wait",
-                         server.id, as_json=False)
-    walk.check_says("what its user sees", str(refused.value), "rror")
+    client.openstack("server", "resize", "--flavor", larger, server.id,
+                     as_json=False)
+    walk.check("migration", seen.ended_migration(server.id), "error")
     check_runs_on(walk, server.again(), ON_PCPU_0)
 
 
