@@ -1,5 +1,7 @@
 """The driver, over the fake libvirt that Nova's own tests use."""
 
+import re
+
 import nova.conf
 import pytest
 from lxml import etree
@@ -31,6 +33,7 @@ def document(guest, kind=PinningLibvirtDriver, **ours):
     with libvirt_driver(capabilities(guest.host), settings, kind) as on:
         found = placed(guest)
         xml = guest_document(on, found.flavor, found.image, found.topology)
+        xml = re.sub("<nova:creationTime>[^<]*</nova:creationTime>", "", xml)
         return xml.replace(nova.conf.CONF.instances_path, "/instances")
 
 
