@@ -42,6 +42,9 @@ _STRICTNESS = {
 #: alone and all together.
 _MOST_COMBINED = 4
 
+#: What tells devices apart that are alike.
+_NAMES = frozenset({"address", "rp_uuid", "devices", "parent_ifname"})
+
 ProviderMapping = Mapping[str, Sequence[str]]
 
 
@@ -78,9 +81,9 @@ class NovaDevices:
         pci_requests: Sequence[objects.InstancePCIRequest] | None,
         provider_mapping: ProviderMapping | None,
     ) -> None:
-        self._stats = light(pci_stats)
         self._requests = list(pci_requests or ())
         self._mapping = provider_mapping
+        self._stats = self._condensed(light(pci_stats))
         self._free: dict[int | None, int] = collections.Counter()
         for pool in self._stats.pools:
             self._free[pool["numa_node"]] += pool["count"]
@@ -91,6 +94,42 @@ class NovaDevices:
         self.attempts: list[Callable[[Sequence[int]], bool]] = [
             functools.partial(self._supports, order) for order in orders
         ]
+
+    def _condensed(self, pci_stats: Any) -> Any:
+        """The same statistics with fewer pools, if that changes no answer.
+
+        Where every request names its providers, pools of other providers
+        only count towards what is near: alike ones can be one.
+        """
+        named: set[str] = set()
+        for request in self._requests:
+            uuids = pci_stats._get_rp_uuids_for_request(self._mapping, request)
+            if not uuids:
+                return pci_stats
+            named.update(uuids)
+        pools = pci_stats.pools
+        if not named or not pci_stats._assert_one_pool_per_rp_uuid(pools):
+            return pci_stats
+        kept: list[stats.Pool] = []
+        alike: dict[object, stats.Pool] = {}
+        for pool in pools:
+            if pool.get("rp_uuid") in named:
+                kept.append(pool)
+                continue
+            kind = tuple(
+                (key, str(value))
+                for key, value in pool.items()
+                if key != "count" and key not in _NAMES
+            )
+            if kind in alike:
+                alike[kind]["count"] += pool["count"]
+            else:
+                alike[kind] = {
+                    key: value
+                    for key, value in pool.items()
+                    if key != "rp_uuid"
+                }
+        return LightStats(pci_stats.numa_topology, [*kept, *alike.values()])
 
     def free(self, host_cell: int) -> int:
         """How many free devices, of any kind, are near a host cell."""
@@ -263,8 +302,6 @@ class Providers:
     candidates that name alike providers get one answer.
     """
 
-    _NAMES = frozenset({"address", "rp_uuid", "devices", "parent_ifname"})
-
     def __init__(
         self,
         pci_stats: Any,
@@ -294,7 +331,7 @@ class Providers:
             sorted(
                 (key, str(value))
                 for key, value in pool.items()
-                if key not in self._NAMES
+                if key not in _NAMES
             )
         )
 
