@@ -51,7 +51,8 @@ def draw(node: Node, width: int = 79) -> Iterator[Text]:
     )
     slot = max(map(len, letters), default=1) + signs + 1
     for cell in node.host.cells:
-        yield from _cell(cell, seated, letters, slot, width)
+        numbers = len(str(max(seated, default=0)))
+        yield from _cell(cell, seated, letters, slot, numbers, width)
     for index, line in enumerate(_guests(node)):
         letter = letters[index]
         yield Text.assemble(
@@ -79,11 +80,11 @@ def _cell(
     seated: dict[int, Seat],
     letters: list[str],
     slot: int,
+    numbers: int,
     width: int,
 ) -> Iterator[Text]:
     """As many cores a line as there is room for."""
     cores = cores_of(cell)
-    numbers = max((len(str(core[0])) for core in cores), default=1)
     widest = max(map(len, cores), default=1) * slot + 2
     per_line = max((width - _LABEL - numbers) // widest, 1)
     for start in range(0, len(cores), per_line):

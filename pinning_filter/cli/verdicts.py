@@ -18,6 +18,7 @@ from pinning_filter.core.fit import SPREAD, Devices, Strategy, fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.core.remedy import remedies
+from pinning_filter.core.request import CpuPolicy, Request, ThreadPolicy
 
 
 class Stage(str, enum.Enum):
@@ -92,6 +93,9 @@ def judge(
         answer = Refusal((Fact(Code.UNREADABLE, detail=node.problem),))
     elif node.host is None:
         answer = Refusal((Fact(Code.NO_TOPOLOGY),))
+    elif _needs_threads(request) and not node.host.has_threads:
+        # What the filter asks first, too.
+        answer = Refusal((Fact(Code.NO_SMT, 2, 1, "threads a core"),))
     else:
         answer = fit(node.host, request, found, strategy)
     if isinstance(answer, Placement):
@@ -105,6 +109,13 @@ def judge(
             if found is None or fit(cure.host, cure.request, found, strategy)
         ]
     return Verdict(node, tuple(findings), answer, tuple(cures))
+
+
+def _needs_threads(request: Request) -> bool:
+    return (
+        request.cpu_policy is CpuPolicy.DEDICATED
+        and request.thread_policy is ThreadPolicy.REQUIRE
+    )
 
 
 def _finding(fact: Fact) -> Finding:

@@ -68,7 +68,7 @@ def reasons(answer, host):
                 (
                     "filter",
                     "no_smt",
-                    0,
+                    None,
                     "thread policy require needs SMT, there is none",
                 ),
             ],
@@ -114,7 +114,7 @@ def reasons(answer, host):
                 (
                     "filter",
                     "no_smt",
-                    0,
+                    None,
                     "thread policy require needs SMT, there is none",
                 ),
             ],
