@@ -4,8 +4,8 @@ After the answer: of many hosts that a guest fits, which one to take. Knows
 hosts and placements, and nothing of how a scheduler weighs.
 
 What is left of a host is counted in *shapes*: guests of 1, 2, 4, 8 ... vCPUs
-in one guest cell or evenly in two, with and without siblings together, with
-and without their share of memory, with and without a device near them. No
+in one guest cell or evenly in two, on whole cores or on any, with and without
+their share of memory, with and without a device near them. No
 history and no option says what guests a cloud has; that these shapes serve
 as well as the true ones is shown in ``doc/source/weigher.rst``.
 
@@ -18,9 +18,11 @@ will do, and fills pCPUs whose memory is gone, or the reverse.
 
 from __future__ import annotations
 
+import collections
 import functools
+import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -28,8 +30,15 @@ from pinning_filter.core import usage
 from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import Placement
 
-#: vCPUs of a shape in one guest cell.
+#: vCPUs that a shape has in one guest cell.
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+#: What shapes ask of a host cell beside that.
+KINDS = ("any", "whole", "fed", "whole fed", "device")
+#: Shapes in one guest cell; those in two are of the kinds with memory.
+_IN_ONE = len(KINDS) * len(SIZES)
+_IN_TWO = slice(2 * len(SIZES), 4 * len(SIZES))
+#: So that taking everything costs nearly 1.
+_UNIT = 1 / (sum(SIZES) * (len(KINDS) + 2 * 2))
 #: What the pCPUs that a host has free count beside what shapes cost: among
 #: hosts where a guest costs the same, the fuller one is better.
 _FULLER = 0.002
@@ -41,9 +50,9 @@ class Loose(NamedTuple):
     """What is free in a host cell, as far as shapes are concerned."""
 
     free: int  #: free pCPUs
-    paired: int  #: those of them beside another free one
-    fed: int  #: vCPUs that the free memory serves, at the cell's own rate
-    devices: int  #: free devices near it
+    whole: int  #: those of them on wholly free cores of several threads
+    fed: int  #: those that the free memory serves, at the cell's own rate
+    devices: int = 0  #: free devices near it
 
 
 class Choice(NamedTuple):
@@ -61,7 +70,7 @@ def choice(
     """What a placement does to the host that it is on.
 
     :param devices: host cell id -> free devices near it; empty for a guest
-        that asks for devices itself, which are none of them to be kept from.
+        that asks for devices itself, as none are to be kept from it.
     """
     before = [_loose(cell, cell.free, devices) for cell in host.cells]
     after = list(before)
@@ -81,81 +90,68 @@ def _loose(
     devices: Mapping[int, int],
     less_kib: int = 0,
 ) -> Loose:
-    alone = [len(core & free) for core in cell.siblings].count(1)
+    count = fed = len(free)
+    cores = map(len, filter(free.__ge__, cell.siblings))
+    whole = sum([threads for threads in cores if threads > 1])
     total: float = cell.memory_kib
-    left: float = cell.memory_free_kib
+    left: float = total - cell.memory_used_kib
     if cell.pages:
         total = left = 0
         for size, pages, used, reserved in cell.pages:
             total += pages * size
             left += (pages - used - reserved) * size
-    count = len(free)
-    fed = count
     if total > 0:
-        fed = max(0, int((left - less_kib) * len(cell.dedicated) / total))
-    return Loose(count, count - alone, fed, devices.get(cell.id, 0))
+        served = int((left - less_kib) * len(cell.dedicated) / total)
+        fed = max(0, min(count, served))
+    return Loose(count, whole, fed, devices.get(cell.id, 0))
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def room(cells: tuple[Loose, ...]) -> tuple[int, ...]:
-    """How many of each shape fit a host, each shape by itself.
+def room(cell: Loose) -> tuple[int, ...]:
+    """How many of each shape in one guest cell fit, each shape by itself.
 
-    In the order of :data:`WEIGHTS`. A bound that is met unless a guest's
-    last vCPU makes the difference; the same for a host before and after.
-    Remembered, as the hosts of a cloud change one at a time.
+    Sizes within :data:`KINDS`. Remembered, as host cells are much alike.
 
-    >>> host = (Loose(6, 4, 8, 0), Loose(2, 2, 2, 1))
-    >>> dict(zip(WEIGHTS, room(host)))["vcpus:2 paired"]
-    3
+    >>> room(Loose(free=6, whole=4, fed=3, devices=1))[:3]
+    (6, 3, 1)
     """
-    counts: list[int] = []
-    for size in SIZES:
-        for supply in _supplies(cells):
-            each = [pcpus // size for pcpus in supply]
-            total = sum(each)
-            counts += (total, min(total // 2, total - max(each, default=0)))
-        counts.append(sum(min(c.free // size, c.devices) for c in cells))
+    whole_fed = min(cell.whole, cell.fed)
+    counts = [
+        pcpus // size
+        for pcpus in (cell.free, cell.whole, cell.fed, whole_fed)
+        for size in SIZES
+    ]
+    counts += [min(cell.fed // size, cell.devices) for size in SIZES]
     return tuple(counts)
 
 
-def _supplies(cells: Sequence[Loose]) -> list[list[int]]:
-    """pCPUs that shapes can have in each host cell, by what they ask."""
+def double_room(cells: Sequence[Loose]) -> list[int]:
+    """How many of each shape in two guest cells fit a host.
+
+    Each guest takes two different host cells: of 3, 1 and 1 halves two
+    guests can be made, of 5 and 1 only one.
+    """
+    halves = [room(cell)[_IN_TWO] for cell in cells]
+    if len(halves) == 2:
+        return list(map(min, *halves))  # the same, quicker
     return [
-        [cell.free for cell in cells],
-        [cell.paired for cell in cells],
-        [min(cell.free, cell.fed) for cell in cells],
-        [min(cell.paired, cell.fed) for cell in cells],
+        min(sum(each) // 2, sum(each) - max(each))
+        for each in zip(*halves, strict=True)
     ]
-
-
-def _weights() -> dict[str, float]:
-    """The name of each shape, and what it counts: as many as its vCPUs."""
-    weights: dict[str, float] = {}
-    for size in SIZES:
-        for kind in ("", " paired", " fed", " paired fed"):
-            weights[f"vcpus:{size}{kind}"] = size
-            weights[f"vcpus:{2 * size} cells:2{kind}"] = 2 * size
-        weights[f"vcpus:{size} device"] = size
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
-
-
-#: Shape -> its part in the score; all of them are 1 together.
-WEIGHTS = _weights()
 
 
 def scores(choices: Sequence[Choice]) -> list[float]:
     """A number for each choice, the highest is the best; 0 costs nothing.
 
     1. Count the room of all the hosts for each shape.
-    2. A choice costs the share of that room that it takes, over all shapes
-       by their weights.
+    2. A choice costs the share of that room that it takes, over all shapes,
+       of which each counts as many as it has vCPUs.
     3. Little beside that: the emptier the host, the worse.
 
     Numbers of different calls cannot be compared.
 
-    >>> full, empty = Loose(2, 2, 4, 0), Loose(4, 4, 4, 0)
-    >>> gone, half = Loose(0, 0, 2, 0), Loose(2, 2, 2, 0)
+    >>> full, empty = Loose(2, 2, 2), Loose(4, 4, 4)
+    >>> gone, half = Loose(0, 0, 0), Loose(2, 2, 2)
     >>> best, other = scores([Choice((full,), (gone,)),
     ...                       Choice((empty,), (half,))])
     >>> best > other
@@ -163,20 +159,40 @@ def scores(choices: Sequence[Choice]) -> list[float]:
     """
     if not choices:
         return []
-    rooms = [room(each.before) for each in choices]
-    totals = map(sum, zip(*rooms, strict=True))
-    prices = [
-        weight / (total + 1)
-        for weight, total in zip(WEIGHTS.values(), totals, strict=True)
-    ]
-    worth: dict[tuple[Loose, ...], float] = {}
-    for each in choices:
-        for cells in each:
-            if cells not in worth:
-                worth[cells] = sum(map(operator.mul, prices, room(cells)))
-    free = [sum(cell.free for cell in each.before) for each in choices]
+    single = _prices(
+        _total_room(cell for each in choices for cell in each.before), 1
+    )
+    doubles = [double_room(each.before) for each in choices]
+    double = _prices(map(sum, zip(*doubles, strict=True)), 2)
+
+    @functools.cache
+    def worth(cell: Loose) -> float:
+        return math.fsum(map(operator.mul, single, room(cell)))
+
+    free = [sum([cell.free for cell in each.before]) for each in choices]
     fuller = _FULLER / max(1, sum(free))
+    found = []
+    for each, pcpus, pairs in zip(choices, free, doubles, strict=True):
+        left = sum(map(worth, each.after)) - sum(map(worth, each.before))
+        left += sum(map(operator.mul, double, double_room(each.after)))
+        left -= sum(map(operator.mul, double, pairs))
+        found.append(left - fuller * pcpus)
+    return found
+
+
+def _total_room(cells: Iterable[Loose]) -> list[int]:
+    totals = [0] * _IN_ONE
+    for cell, times in collections.Counter(cells).items():
+        totals = [
+            total + times * count
+            for total, count in zip(totals, room(cell), strict=True)
+        ]
+    return totals
+
+
+def _prices(totals: Iterable[int], cells: int) -> list[float]:
+    """What one of each shape costs: dear where few fit."""
     return [
-        worth[each.after] - worth[each.before] - fuller * pcpus
-        for each, pcpus in zip(choices, free, strict=True)
+        _UNIT * cells * SIZES[at % len(SIZES)] / (total + 1)
+        for at, total in enumerate(totals)
     ]

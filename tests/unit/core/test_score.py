@@ -51,9 +51,16 @@ def best(choices: list[score.Choice]) -> int:
 
 def test_what_is_loose_before_and_after() -> None:
     at = a_host("cell:2(memory=16GiB) core:4 pu:2", "1,2")
-    assert choice(at, guest(3, memory_gib=4), c0=2) == (
-        (Loose(6, 4, 8, 2), Loose(8, 8, 8, 0)),
-        (Loose(3, 2, 6, 2), Loose(8, 8, 8, 0)),
+    assert choice(at, guest(3, memory_gib=13), c0=2) == (
+        (Loose(6, 4, 6, 2), Loose(8, 8, 8, 0)),
+        (Loose(3, 2, 1, 2), Loose(8, 8, 8, 0)),
+    )
+
+
+def test_cores_of_one_thread_are_no_whole_cores() -> None:
+    assert choice(a_host("cell:1 core:4"), guest(1)) == (
+        (Loose(4, 0, 4),),
+        (Loose(3, 0, 3),),
     )
 
 
@@ -63,48 +70,57 @@ def test_isolate_takes_the_siblings_too() -> None:
         0, dedicated=every, shared=every, siblings=[{0, 1}, {2, 3}]
     )
     assert choice(Host((cell,)), guest(1, threads="isolate")) == (
-        (Loose(4, 4, 4, 0),),
-        (Loose(2, 2, 2, 0),),
+        (Loose(4, 4, 4),),
+        (Loose(2, 2, 2),),
     )
 
 
 @pytest.mark.parametrize(
-    ("cells", "expected"),
+    ("cell", "expected"),
     [
         pytest.param(
-            (Loose(8, 8, 8, 0), Loose(8, 8, 8, 0)),
-            {"vcpus:8": 2, "vcpus:16 cells:2": 1, "vcpus:16": 0},
-            id="two empty cells",
+            Loose(9, 4, 3),
+            ((9, 4, 2, 1), (4, 2, 1, 0), (3, 1, 0, 0), (3, 1, 0, 0), (0,) * 4),
+            id="without devices",
         ),
         pytest.param(
-            (Loose(8, 8, 8, 0), Loose(2, 2, 8, 0)),
-            {"vcpus:2": 5, "vcpus:4 cells:2": 1, "vcpus:8 cells:2": 0},
-            id="the emptier cell cannot help out in two-cell guests",
-        ),
-        pytest.param(
-            (Loose(8, 4, 8, 0),),
-            {"vcpus:4": 2, "vcpus:4 paired": 1, "vcpus:2 cells:2": 0},
-            id="half-used cores serve no pairs",
-        ),
-        pytest.param(
-            (Loose(8, 8, 3, 0),),
-            {"vcpus:2": 4, "vcpus:2 fed": 1, "vcpus:4 fed": 0},
-            id="pCPUs whose memory is gone",
-        ),
-        pytest.param(
-            (Loose(8, 8, 8, 2), Loose(8, 8, 8, 0)),
-            {"vcpus:2": 8, "vcpus:2 device": 2, "vcpus:8 device": 1},
-            id="devices are near one cell",
+            Loose(8, 8, 8, 2),
+            (
+                (8, 4, 2, 1),
+                (8, 4, 2, 1),
+                (8, 4, 2, 1),
+                (8, 4, 2, 1),
+                (2, 2, 2, 1),
+            ),
+            id="with two devices",
         ),
     ],
 )
-def test_room(cells: tuple[Loose, ...], expected: dict[str, int]) -> None:
-    found = dict(zip(score.WEIGHTS, score.room(cells), strict=True))
-    assert {name: found[name] for name in expected} == expected
+def test_room_in_one_cell(
+    cell: Loose, expected: tuple[tuple[int, ...], ...]
+) -> None:
+    found = score.room(cell)
+    sizes = len(score.SIZES)
+    kinds = [found[at : at + 4] for at in range(0, len(found), sizes)]
+    assert score.SIZES[:4] == (1, 2, 4, 8)
+    assert tuple(kinds) == expected
 
 
-def test_the_weights_are_one_together() -> None:
-    assert sum(score.WEIGHTS.values()) == pytest.approx(1)
+@pytest.mark.parametrize(
+    ("free", "expected"),
+    [
+        pytest.param((8,), (0, 0, 0), id="one cell"),
+        pytest.param((8, 2), (2, 1, 0), id="two cells"),
+        pytest.param((3, 1, 1), (2, 0, 0), id="three cells"),
+        pytest.param((5, 1, 0, 0), (1, 0, 0), id="a full cell has no use"),
+        pytest.param((4, 4, 4), (6, 3, 1), id="an odd one is left"),
+    ],
+)
+def test_room_in_two_cells(
+    free: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    cells = [Loose(count, 0, count) for count in free]
+    assert tuple(score.double_room(cells)[:3]) == expected
 
 
 @pytest.mark.parametrize(
