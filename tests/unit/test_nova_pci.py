@@ -1,0 +1,153 @@
+"""Nova is asked about devices, and seldom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from nova import objects
+from nova.pci import stats, whitelist
+
+from pinning_filter import nova_pci
+from pinning_filter.core.fit import fit
+from pinning_filter.core.request import GuestCell, Request
+from pinning_filter.core.synthetic import host
+
+objects.register_all()
+
+UUID = "00000000-0000-0000-0000-00000000000{}"
+
+
+def pool(node: int | None, index: int, product: str = "1") -> dict[str, Any]:
+    return {
+        "vendor_id": "8086",
+        "product_id": product,
+        "numa_node": node,
+        "dev_type": "type-PCI",
+        "count": 1,
+        "rp_uuid": f"provider-{index}",
+    }
+
+
+def devices(
+    nodes: Sequence[int | None],
+    policies: Sequence[str],
+    mapping: dict[str, list[str]] | None = None,
+) -> nova_pci.NovaDevices:
+    plain = stats.PciDeviceStats(
+        objects.NUMATopology(cells=[]), dev_filter=whitelist.Whitelist(None)
+    )
+    plain.pools = [pool(node, index) for index, node in enumerate(nodes)]
+    requests = [
+        objects.InstancePCIRequest(
+            request_id=UUID.format(number),
+            count=1,
+            spec=[{"vendor_id": "8086"}],
+            numa_policy=policy,
+        )
+        for number, policy in enumerate(policies)
+    ]
+    return nova_pci.NovaDevices(plain, requests, mapping or {})
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that gets longer with each question to Nova."""
+    asked: list[int] = []
+    supports = nova_pci.LightStats.support_requests
+
+    def counting(self: Any, *arguments: Any) -> bool:
+        asked.append(1)
+        return bool(supports(self, *arguments))
+
+    monkeypatch.setattr(nova_pci.LightStats, "support_requests", counting)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("nodes", "policies", "host_cells"),
+    [
+        pytest.param(
+            [15], ["required"], [0, 1, 2, 3, 4, 5, 6, 15], id="one, far back"
+        ),
+        pytest.param(
+            list(range(8, 16)),
+            ["required"] * 8,
+            list(range(8, 16)),
+            id="one near each of the last cells",
+        ),
+        pytest.param([15, 14], ["required"] * 3, None, id="two of three"),
+        pytest.param(
+            list(range(7)),
+            ["required"] * 8,
+            None,
+            id="seven of eight",
+        ),
+        pytest.param(
+            [99] * 4, ["legacy", "socket"], None, id="near no cell at all"
+        ),
+        pytest.param(
+            [99] * 4, ["preferred"] * 4, list(range(8)), id="only preferred"
+        ),
+        pytest.param(
+            [None, 3],
+            ["legacy", "required"],
+            [0, 1, 2, 3, 4, 5, 6, 7],
+            id="one that may be anywhere",
+        ),
+    ],
+)
+def test_sixteen_host_cells_cost_a_few_questions(
+    nodes: list[int | None],
+    policies: list[str],
+    host_cells: list[int] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asking = devices(nodes, policies)
+    asked = counted(monkeypatch)
+    request = Request(tuple(GuestCell(frozenset({cell})) for cell in range(8)))
+    answer = fit(host("cell:16 core:2"), request, asking)
+    chosen = (
+        sorted(cell.host_cell.id for cell in answer.cells) if answer else None
+    )
+    assert chosen == host_cells
+    assert len(asked) <= 4
+
+
+@pytest.mark.parametrize("policy", ["required", "legacy", "preferred"])
+@pytest.mark.parametrize("named", range(6))
+def test_fewer_pools_change_no_answer(policy: str, named: int) -> None:
+    nodes = [0, 0, 1, 1, None, 99]
+    mapping = {f"{UUID.format(0)}-0": [f"provider-{named}"]}
+    asking = devices(nodes, [policy], mapping)
+    plain = nova_pci.LightStats(
+        None, [pool(node, index) for index, node in enumerate(nodes)]
+    )
+    for cells in ([0], [1], [2], [0, 1], [1, 2]):
+        nova_says = plain.support_requests(
+            [
+                objects.InstancePCIRequest(
+                    request_id=UUID.format(0),
+                    count=1,
+                    spec=[{"vendor_id": "8086"}],
+                    numa_policy=policy,
+                )
+            ],
+            mapping,
+            [objects.InstanceNUMACell(id=cell) for cell in cells],
+        )
+        assert asking.attempts[0](cells) is nova_says
+    assert [asking.free(cell) for cell in (0, 1, 2)] == [2, 2, 0]
+
+
+def test_the_strictest_request_is_served_first_and_ties_stay() -> None:
+    requests = [
+        objects.InstancePCIRequest(
+            request_id=UUID.format(number), numa_policy=policy
+        )
+        for number, policy in enumerate(
+            ["preferred", None, "socket", "legacy", "required"]
+        )
+    ]
+    ordered = nova_pci.strictest_first(requests)
+    assert [requests.index(each) for each in ordered] == [4, 2, 1, 3, 0]
