@@ -10,7 +10,6 @@ from unittest import mock
 import pytest
 from lxml import etree
 from nova import objects
-from nova.conf import CONF
 
 from pinning_filter import domain_xml, nova_guest, nova_objects
 from pinning_filter.compute import guest_xml
@@ -76,7 +75,7 @@ def check_xml(running, server):
         nova_guest.settings(
             server.instance.flavor,
             server.instance.image_meta,
-            mirror=CONF.pinning_filter.guest_cpu_topology == "mirror",
+            mirror=running.mirrors(server.host),
         ),
         "guest",
     )

@@ -1,0 +1,182 @@
+"""A server's life on our compute nodes, on Nova's, and between them."""
+
+import threading
+from unittest import mock
+
+import pytest
+from lxml import etree
+from nova.compute import claims
+
+from pinning_filter.compute.driver import PinningLibvirtDriver
+from pinning_filter.core import synthetic
+from pinning_filter.demo.cloud import OUR_DRIVER, STOCK_DRIVER
+from tests.functional import moves
+
+TWO_CELLS = {
+    "hw__cpu_policy": "dedicated",
+    "hw__numa_nodes": "2",
+}
+ONE_CELL = {"hw__cpu_policy": "dedicated"}
+OTHER = {OUR_DRIVER: STOCK_DRIVER, STOCK_DRIVER: OUR_DRIVER}
+BOTH = pytest.mark.parametrize(
+    "driver", [OUR_DRIVER, STOCK_DRIVER], ids=["from ours", "from Nova"]
+)
+
+
+def machine():
+    return synthetic.host("cell:2(memory=16GiB) core:4 pu:2")
+
+
+def cpu_topology(xml):
+    found = etree.fromstring(xml).find("cpu/topology")
+    return tuple(int(found.get(n)) for n in ("sockets", "cores", "threads"))
+
+
+def test_a_server_is_pinned_as_claimed_through_its_life(cloud):
+    for name in ("here", "there"):
+        cloud.add_compute(name, machine())
+    # Something in the way, so that pCPUs differ on the two hosts.
+    blocker = cloud.boot(cloud.flavor(4, **ONE_CELL), host="there")
+    server = cloud.boot(cloud.flavor(4, **TWO_CELLS), host="here")
+    moves.agrees(cloud, [blocker, server])
+    before = server.pinning
+
+    server = moves.hard_reboot(cloud, server)
+    assert server.pinning == before
+    moves.agrees(cloud, [blocker, server])
+
+    server, xml = moves.live_migrate(cloud, server, "there")
+    assert server.host == "there"
+    assert server.pinning != before
+    assert moves.of_xml(xml)[0] == {
+        vcpu: {pcpu} for vcpu, pcpu in server.pinning.items()
+    }
+    moves.agrees(cloud, [blocker, server])
+
+    server = moves.cold_migrate(cloud, server, "here")
+    assert server.host == "here"
+    moves.agrees(cloud, [blocker, server])
+
+    server = moves.resize(cloud, server, cloud.flavor(6, **TWO_CELLS))
+    assert len(server.pinning) == 6
+    moves.agrees(cloud, [blocker, server])
+    cloud.delete(server)
+    moves.agrees(cloud, [blocker], audited=True)
+
+
+@BOTH
+def test_a_server_outlives_its_driver(cloud, driver):
+    """Booted by one driver, kept by the other: both ways."""
+    for name in ("here", "there"):
+        cloud.add_compute(name, machine(), driver=driver)
+    server = cloud.boot(cloud.flavor(4, **TWO_CELLS), host="here")
+    before = server.pinning
+    for name in ("here", "there"):
+        cloud.restart_compute(name, OTHER[driver])
+    shown = cloud.server(server.id)
+    assert (shown.status, shown.pinning) == ("ACTIVE", before)
+    moves.agrees(cloud, [shown])
+
+    server = moves.hard_reboot(cloud, server)
+    assert server.pinning == before
+    ours = OTHER[driver] == OUR_DRIVER
+    # 2 cores with 2 threads, one in each cell; or every vCPU a socket.
+    assert cpu_topology(server.xml) == ((2, 1, 2) if ours else (4, 1, 1))
+    moves.agrees(cloud, [server])
+
+    server = moves.cold_migrate(cloud, server, "there")
+    moves.agrees(cloud, [server])
+    server, _ = moves.live_migrate(cloud, server, "here")
+    moves.agrees(cloud, [server])
+    cloud.delete(server)
+    moves.agrees(cloud, [], audited=True)
+
+
+@BOTH
+def test_servers_move_between_both_kinds_of_host(cloud, driver):
+    """An upgrade half done: one host with our driver, one without."""
+    cloud.add_compute("here", machine(), driver=driver)
+    cloud.add_compute("there", machine(), driver=OTHER[driver])
+    server = cloud.boot(cloud.flavor(4, **TWO_CELLS), host="here")
+    server, xml = moves.live_migrate(cloud, server, "there")
+    assert server.host == "there"
+    assert moves.of_xml(xml)[0] == {
+        vcpu: {pcpu} for vcpu, pcpu in server.pinning.items()
+    }
+    moves.agrees(cloud, [server])
+    server = moves.cold_migrate(cloud, server, "here")
+    moves.agrees(cloud, [server])
+
+
+def unequal(cloud):
+    """One vCPU on the first guest cell, two on the second."""
+    return cloud.flavor(
+        3,
+        **TWO_CELLS,
+        **{"hw__numa_cpus.0": "0", "hw__numa_cpus.1": "1-2"},
+        **{"hw__numa_mem.0": "512", "hw__numa_mem.1": "512"},
+    )
+
+
+def test_no_bad_placement_in_a_mixed_cloud(cloud):
+    """Nova refuses what fits; so only the host of ours takes it."""
+    shape = "cell:3(memory=16GiB) core:2"
+    full = cloud.flavor(2, **ONE_CELL)
+    half = cloud.flavor(1, **ONE_CELL)
+    cloud.add_compute("stock", synthetic.host(shape), driver=STOCK_DRIVER)
+    blockers = [cloud.boot(flavor) for flavor in (full, half)]
+    refused = cloud.boot(unequal(cloud))
+    assert refused.status == "ERROR"
+    assert "plain Nova" in refused.fault
+    moves.agrees(cloud, blockers)
+    cloud.add_compute("ours", synthetic.host(shape))
+    blockers += [cloud.boot(f, host="ours") for f in (full, half)]
+    server = cloud.boot(unequal(cloud))
+    assert (server.status, server.host) == ("ACTIVE", "ours")
+    moves.agrees(cloud, [*blockers, server])
+
+
+def test_stats_tell_which_hosts_are_ours(cloud):
+    cloud.add_compute("ours", machine())
+    cloud.add_compute("stock", machine(), driver=STOCK_DRIVER)
+    stats = {
+        name: compute.manager.rt.compute_nodes[name].stats
+        for name, compute in cloud._nova.computes.items()
+    }
+    assert "pinning_filter" in stats["ours"]
+    assert "pinning_filter" not in stats["stock"]
+
+
+@pytest.fixture
+def killed():
+    """Whoever builds a server goes no further, and tidies nothing up."""
+    reached = threading.Event()
+
+    def spawn(*args, **kwargs):
+        reached.set()
+        raise SystemExit
+
+    with (
+        mock.patch.object(PinningLibvirtDriver, "spawn", spawn),
+        mock.patch.object(claims.Claim, "abort", lambda self: None),
+    ):
+        yield reached
+
+
+def test_a_restart_in_the_middle_of_a_build_leaks_nothing(cloud, killed):
+    cloud.add_compute("one", machine())
+    posted = cloud._nova._create_server(
+        flavor_id=cloud.flavor(4, **TWO_CELLS),
+        image_uuid=cloud.image(),
+        networks="none",
+        expected_state="BUILD",
+    )
+    assert killed.wait(60)
+    assert len(moves.held(cloud, "one")) == 4
+    cloud.restart_compute("one")
+    lost = cloud._nova._wait_for_state_change(
+        posted, "ERROR", wait_for_fault_key=False
+    )
+    assert len(moves.held(cloud, "one")) == 4
+    cloud._nova._delete_server(lost)
+    moves.agrees(cloud, [], audited=True)
