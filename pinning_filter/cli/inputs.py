@@ -9,6 +9,7 @@ takes seconds.
 from __future__ import annotations
 
 import argparse
+import json
 import pathlib
 import re
 import sys
@@ -18,7 +19,9 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from pinning_filter import capabilities_xml
+from pinning_filter.cli import dumpfile
 from pinning_filter.cli.output import InputError
+from pinning_filter.cli.snapshot import Snapshot
 from pinning_filter.core import cpuset, synthetic
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host, HostCell
@@ -40,8 +43,9 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|LINE",
         help="a file (or - for standard input) with the output of 'virsh "
         "capabilities' or the numa_topology that Nova keeps of a compute "
-        "node, in JSON; or a line such as 'cell:2 core:4 pu:2' (NUMA cells, "
-        "cores a cell, threads a core), if need be with memory and huge "
+        "node, in JSON; or a dump of one host; or a line such as 'cell:2 "
+        "core:4 pu:2' (NUMA cells, cores a cell, threads a core), if need be "
+        "with memory and huge "
         "pages: 'cell:2(memory=64GiB pages=16x1GiB) l3:2 core:8 pu:2'",
     )
     group.add_argument(
@@ -163,12 +167,33 @@ def host_of(source: str, text: bytes | None) -> Host:
     start = text.lstrip()[:1]
     if start == b"<":
         return _dedicated(capabilities_xml.read(text))
+    if start == b"{" and (data := _dump(text)) is not None:
+        return _only_host(dumpfile.read(data, f"--host {source}"), source)
     if start in (b"{", b"["):
         return nova().host(text)
     raise InputError(
         f"--host {source}: neither the XML of 'virsh capabilities' nor the "
         "JSON of a numa_topology"
     )
+
+
+def _dump(text: bytes) -> object:
+    """The JSON of a dump; None for what is none."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return None
+    return data if dumpfile.is_dump(data) else None
+
+
+def _only_host(snapshot: Snapshot, source: str) -> Host:
+    hosts = [node.host for node in snapshot.nodes if node.host is not None]
+    if len(hosts) != 1:
+        raise InputError(
+            f"--host {source}: a dump of {len(hosts)} hosts with NUMA cells; "
+            "fit asks one, 'pinning-filter explain' asks all of them"
+        )
+    return hosts[0]
 
 
 def read_file(source: str) -> bytes:

@@ -356,6 +356,17 @@ def test_an_anonymous_dump_has_no_names(pinning_filter, several):
     ]
 
 
+def test_fit_takes_a_dump_of_one_host(pinning_filter, several, tmp_path):
+    one = Snapshot((clouds.node("one", "cell:1 core:4", clouds.guest(1)),))
+    file = clouds.write(one, tmp_path / "one.json")
+    question = (*asked(2, *PINNED), "-f", "json")
+    answer = pinning_filter("fit", "--host", file, *question)
+    assert [row["pinning"] for row in rows(answer)] == [{"0": 1, "1": 2}]
+    answer = pinning_filter("fit", "--host", several, *question)
+    assert answer.status == 2
+    assert "a dump of 4 hosts" in answer.err
+
+
 def spoilt(change):
     data = dumpfile.write(clouds.several())
     change(data)

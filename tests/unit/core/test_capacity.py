@@ -1,9 +1,12 @@
 """How many more guests fit, and what is of no use to any."""
 
+import random
+
 import pytest
 
-from pinning_filter.core import cpuset, synthetic
+from pinning_filter.core import cpuset, synthetic, usage
 from pinning_filter.core.capacity import Capacity, Room, emptied
+from pinning_filter.core.fit import fit
 from pinning_filter.core.request import (
     CpuPolicy,
     GuestCell,
@@ -136,6 +139,24 @@ def test_hosts_that_differ_in_ids_alone_are_one_question():
         assert capacity.room(host, guest(3)) == Room(2, 2, 0)
     # One state of the cell as it is, one of it when empty.
     assert len(capacity._known) == 2
+
+
+def test_what_is_remembered_is_what_would_be_counted_anew():
+    rnd = random.Random(1)
+    remembering = Capacity()
+    guests = [
+        guest(1), guest(3), guest(2, policy="require"), guest(2, 1),
+        guest(2, memory_gib=3), guest(1, emulator_isolated=True),
+    ]
+    for _ in range(60):
+        line = rnd.choice(["cell:2(memory=8GiB) core:3 pu:2", "cell:3 core:4"])
+        used = {pcpu for pcpu in range(12) if rnd.random() < 0.5}
+        host = synthetic.host(line, used)
+        asked = rnd.choice(guests)
+        number, filled = 0, host
+        while placed := fit(filled, asked):
+            filled, number = usage.add(filled, placed), number + 1
+        assert remembering.room(host, asked).now == number, (line, used, asked)
 
 
 def test_an_emptied_host_is_as_it_was_made():
