@@ -91,8 +91,8 @@ def _loose(
     less_kib: int = 0,
 ) -> Loose:
     count = fed = len(free)
-    cores = map(len, filter(free.__ge__, cell.siblings))
-    whole = sum([threads for threads in cores if threads > 1])
+    threads = list(map(len, filter(free.__ge__, cell.siblings)))
+    whole = sum(threads) - threads.count(1)
     total: float = cell.memory_kib
     left: float = total - cell.memory_used_kib
     if cell.pages:
@@ -102,7 +102,8 @@ def _loose(
             left += (pages - used - reserved) * size
     if total > 0:
         served = int((left - less_kib) * len(cell.dedicated) / total)
-        fed = max(0, min(count, served))
+        if served < count:
+            fed = max(0, served)
     return Loose(count, whole, fed, devices.get(cell.id, 0))
 
 
