@@ -96,5 +96,5 @@ def test_stop_and_start(walk: Walk) -> None:
 def test_rebuild(walk: Walk) -> None:
     server = client.create(small())
     client.openstack("server", "rebuild", "--wait", "--image", "blank",
-                     server.id)
+                     server.id, as_json=False)
     check_runs_on(walk, server.again(), ON_PCPU_0)
