@@ -15,6 +15,7 @@ a host cell to every set of a family is one shift.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -76,6 +77,8 @@ def assign(
         ``accepts``: sets that differ in others only have the same answer.
     :returns: a host cell for each guest cell, or None.
     """
+    if _reach(fits) < len(fits):
+        return None
     kept = _kept(fits, host_cells, covers)
     fits = [_pack(mask, kept) for mask in fits]
     covers = [
@@ -174,15 +177,19 @@ def shortage(fits: Sequence[int]) -> tuple[int, int] | None:
     :returns: how many guest cells, and how many host cells can take any of
         them (Hall's condition); None where all can be placed.
     """
+    if len(set(fits)) == 1 and (reach := _reach(fits)) < len(fits):
+        return len(fits), reach
     owner: dict[int, int] = {}
     for guest in range(len(fits)):
         guests = {guest}
         if not _augment(fits, guest, owner, guests):
-            reach = 0
-            for each in guests:
-                reach |= fits[each]
-            return len(guests), reach.bit_count()
+            return len(guests), _reach([fits[each] for each in guests])
     return None
+
+
+def _reach(fits: Sequence[int]) -> int:
+    """How many host cells can take any of the guest cells."""
+    return functools.reduce(operator.or_, fits, 0).bit_count()
 
 
 def _augment(

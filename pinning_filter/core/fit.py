@@ -204,22 +204,9 @@ def _fit_several(
         ]
         for kind in dict.fromkeys(kinds)
     }
-    fits = [
-        sum(
-            1 << position
-            for position, pair in enumerate(found[kind])
-            if not isinstance(pair, Fact)
-        )
-        for kind in kinds
-    ]
-    usual = [
-        sum(
-            1 << position
-            for position, pair in enumerate(found[kind])
-            if not isinstance(pair, Fact) and pair[1].usual
-        )
-        for kind in kinds
-    ]
+    masks = {kind: _masks(pairs) for kind, pairs in found.items()}
+    fits = [masks[kind][0] for kind in kinds]
+    usual = [masks[kind][1] for kind in kinds]
     chosen = _choose(usual, ordered, request, devices)
     if chosen is None and usual != fits:
         chosen = _choose(fits, ordered, request, devices)
@@ -238,6 +225,16 @@ def _fit_several(
         assert not isinstance(pair, Fact)
         cells.append(_placed(request, index, ordered[position], pair))
     return Placement(request, tuple(cells))
+
+
+def _masks(pairs: Sequence[_Fit | Fact]) -> tuple[int, int]:
+    """The host cells that fit, and those that Nova finds too, as bits."""
+    fits = usual = 0
+    for position, pair in enumerate(pairs):
+        if not isinstance(pair, Fact):
+            fits |= 1 << position
+            usual |= pair[1].usual << position
+    return fits, usual
 
 
 def _choose(
