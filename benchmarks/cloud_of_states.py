@@ -1,0 +1,330 @@
+"""A cloud as Nova's scheduler sees it: ``HostState`` objects that fill up.
+
+Filters, weighs, consumes and frees as the scheduler and the resource tracker
+do, by Nova's own code.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+from mixes import GIB, Flavor, Guest, HostShape, Mix
+from nova import conf, objects
+from nova.pci import stats, whitelist
+from nova.scheduler import host_manager, weights
+from nova.scheduler.filters import numa_topology_filter
+from nova.virt import hardware
+
+from pinning_filter import nova_fit, nova_objects
+from pinning_filter.core import cloud as core_cloud
+from pinning_filter.core import defrag
+from pinning_filter.core.host import Host
+from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.core.request import Request
+from pinning_filter.scheduler.filter import PinningFilter
+
+CONF = conf.CONF
+POLICIES = ("stock", "packing", "ours")
+UUID = "6a1b1fd7-9d0b-4ab4-a1f6-9d3c0c3d0c0e"
+_WEIGHER = "pinning_filter.scheduler.weigher.PinningWeigher"
+_HUGE_KIB = 1 << 20
+
+
+@dataclasses.dataclass(slots=True)
+class _Inside:
+    """A guest that was let in."""
+
+    state: host_manager.HostState
+    topology: objects.InstanceNUMATopology  #: as claimed
+    devices: list[dict[str, Any]]  #: the pools, with what was taken of each
+
+
+class States:
+    """The hosts of a mix, under one policy."""
+
+    def __init__(self, mix: Mix, policy: str, stock_filter: bool) -> None:
+        ours = policy == "ours"
+        CONF.set_override(
+            "core_choice", "tight" if ours else "nova", "pinning_filter"
+        )
+        sign = -1.0 if policy == "packing" else 1.0
+        for name in ("ram", "cpu"):
+            CONF.set_override(
+                f"{name}_weight_multiplier", sign, "filter_scheduler"
+            )
+        if stock_filter:
+            nova_fit.uninstall()
+            self._filter: Any = numa_topology_filter.NUMATopologyFilter()
+        else:
+            self._filter = PinningFilter()
+        self._handler = weights.HostWeightHandler()
+        names = ["nova.scheduler.weights.all_weighers", *[_WEIGHER] * ours]
+        self._weighers = [
+            each() for each in self._handler.get_matching_classes(names)
+        ]
+        self._states = [
+            _state(shape, f"{shape.cells}x{shape.cores}-{number}")
+            for shape in mix.hosts
+            for number in range(shape.count)
+        ]
+        self._templates: dict[Flavor, objects.RequestSpec] = {}
+        self._inside: dict[int, _Inside] = {}
+
+    def place(self, guest: Guest) -> host_manager.HostState | None:
+        """Let the guest in where the scheduler wants it; None: nowhere."""
+        spec = self._spec(guest.flavor)
+        for state in self._states:
+            state.limits = {}
+            state.allocation_candidates = [{"mappings": {}}]
+        passed = list(self._filter.filter_all(self._states, spec))
+        if not passed:
+            return None
+        weighed = self._handler.get_weighed_objects(
+            self._weighers, passed, spec
+        )
+        chosen: host_manager.HostState = weighed[0].obj
+        before = {id(pool): pool["count"] for pool in chosen.pci_stats.pools}
+        pools = list(chosen.pci_stats.pools)
+        chosen.consume_from_request(spec)
+        chosen.num_io_ops = 0  # built before the next one comes
+        taken = [
+            {**pool, "count": before[id(pool)] - pool["count"]}
+            for pool in pools
+            if pool["count"] < before[id(pool)]
+        ]
+        self._inside[id(guest)] = _Inside(chosen, spec.numa_topology, taken)
+        return chosen
+
+    def remove(self, guest: Guest) -> bool:
+        """The guest goes, if it was let in at all."""
+        inside = self._inside.pop(id(guest), None)
+        if inside is None:
+            return False
+        state, flavor = inside.state, guest.flavor
+        state.numa_topology = hardware.numa_usage_from_instance_numa(
+            state.numa_topology, inside.topology, free=True
+        )
+        state.vcpus_used -= flavor.vcpus
+        state.free_ram_mb += int(flavor.memory_gib * GIB)
+        state.num_instances -= 1
+        for taken in inside.devices:
+            _give_back(state.pci_stats.pools, taken)
+        return True
+
+    def moves_for(self, guest: Guest) -> int | None:
+        """Migrations that would make room for the guest; None: none found.
+
+        Guests with devices are not moved, nor is room made for them.
+        """
+        if guest.flavor.devices:
+            return None
+        hosts = {
+            id(state): nova_objects.host_from_nova(state.numa_topology)
+            for state in self._states
+        }
+        guests: dict[int, list[core_cloud.Guest]] = {key: [] for key in hosts}
+        for number, inside in self._inside.items():
+            key = id(inside.state)
+            request = nova_objects.request_from_nova(inside.topology)
+            guests[key].append(
+                core_cloud.Guest(
+                    str(number),
+                    request,
+                    _placement(request, inside.topology, hosts[key]),
+                    fixed="devices" if inside.devices else "",
+                )
+            )
+        cloud = core_cloud.Cloud(
+            tuple(
+                core_cloud.CloudHost(
+                    state.host, hosts[id(state)], tuple(guests[id(state)])
+                )
+                for state in self._states
+            )
+        )
+        request = nova_objects.request_from_nova(
+            self._spec(guest.flavor).numa_topology
+        )
+        plan = defrag.plan(cloud, request, 1, nova_fit.strategy())
+        return len(plan.moves) if plan.enough else None
+
+    def _spec(self, flavor: Flavor) -> objects.RequestSpec:
+        if flavor not in self._templates:
+            self._templates[flavor] = _request_spec(flavor)
+        return copy.deepcopy(self._templates[flavor])
+
+
+def _placement(
+    request: Request, topology: objects.InstanceNUMATopology, host: Host
+) -> Placement:
+    cells = {cell.id: cell for cell in host.cells}
+    return Placement(
+        request,
+        tuple(
+            CellPlacement(
+                asked,
+                cells[claimed.id],
+                dict(claimed.cpu_pinning),
+                claimed.pagesize,
+            )
+            for asked, claimed in zip(
+                request.cells, topology.cells, strict=True
+            )
+        ),
+    )
+
+
+def _give_back(pools: list[dict[str, Any]], taken: dict[str, Any]) -> None:
+    for pool in pools:
+        if pool["numa_node"] == taken["numa_node"]:
+            pool["count"] += taken["count"]
+            return
+    pools.append(dict(taken))
+
+
+def _state(shape: HostShape, name: str) -> host_manager.HostState:
+    """A compute node that reports itself for the first time."""
+    topology = _topology(shape)
+    pcpus = shape.cells * shape.cores * shape.threads
+    memory = shape.cells * shape.memory_gib * GIB
+    node = objects.ComputeNode(
+        uuid=UUID,
+        host=name,
+        hypervisor_hostname=name,
+        hypervisor_type="QEMU",
+        hypervisor_version=10000000,
+        updated_at=None,
+        vcpus=pcpus,
+        vcpus_used=0,
+        memory_mb=memory,
+        free_ram_mb=memory,
+        local_gb=100000,
+        local_gb_used=0,
+        free_disk_gb=100000,
+        disk_available_least=None,
+        cpu_info="{}",
+        cpu_allocation_ratio=1.0,
+        ram_allocation_ratio=1.0,
+        disk_allocation_ratio=1.0,
+        numa_topology=topology._to_json(),
+        host_ip="192.0.2.1",
+        supported_hv_specs=[],
+        metrics="[]",
+        pci_device_pools=objects.PciDevicePoolList(objects=[]),
+        stats={"pinning_filter": "1.0"},
+    )
+    state = host_manager.HostState(name, name, UUID)
+    state.update(
+        compute=node,
+        service={},
+        aggregates=[],
+        inst_dict={
+            "instances": {},
+            "updated": True,
+        },
+    )
+    state.pci_stats = stats.PciDeviceStats(
+        state.numa_topology, dev_filter=whitelist.Whitelist(None)
+    )
+    if shape.devices:
+        state.pci_stats.pools = [
+            {
+                "vendor_id": "8086",
+                "product_id": "154c",
+                "dev_type": "type-VF",
+                "numa_node": 0,
+                "count": shape.devices,
+            }
+        ]
+    return state
+
+
+def _topology(shape: HostShape) -> objects.NUMATopology:
+    cells = []
+    for number in range(shape.cells):
+        first = number * shape.cores * shape.threads
+        siblings = [
+            set(range(start, start + shape.threads))
+            for start in range(
+                first, first + shape.cores * shape.threads, shape.threads
+            )
+        ]
+        small = (shape.memory_gib - shape.huge_gib) * GIB * 256
+        cells.append(
+            objects.NUMACell(
+                id=number,
+                cpuset=set(),
+                pcpuset=set().union(*siblings),
+                memory=shape.memory_gib * GIB,
+                cpu_usage=0,
+                memory_usage=0,
+                pinned_cpus=set(),
+                siblings=siblings,
+                mempages=[
+                    objects.NUMAPagesTopology(
+                        size_kb=size, total=total, used=0, reserved=0
+                    )
+                    for size, total in (
+                        (4, small),
+                        (_HUGE_KIB, shape.huge_gib),
+                    )
+                ],
+                network_metadata=objects.NetworkMetadata(
+                    physnets=set(), tunneled=False
+                ),
+                socket=number,
+            )
+        )
+    return objects.NUMATopology(cells=cells)
+
+
+def _request_spec(flavor: Flavor) -> objects.RequestSpec:
+    each = flavor.vcpus // flavor.cells
+    cells = [
+        objects.InstanceNUMACell(
+            id=number,
+            cpuset=set(),
+            pcpuset=set(range(number * each, (number + 1) * each)),
+            memory=int(flavor.memory_gib * GIB) // flavor.cells,
+            pagesize=_HUGE_KIB if flavor.huge else None,
+            cpu_policy="dedicated",
+            cpu_thread_policy=flavor.policy,
+        )
+        for number in range(flavor.cells)
+    ]
+    requests = [
+        objects.InstancePCIRequest(
+            request_id="00000000-0000-0000-0000-000000000001",
+            count=flavor.devices,
+            spec=[{"vendor_id": "8086", "product_id": "154c"}],
+            alias_name="nic",
+            numa_policy="required",
+        )
+    ]
+    return objects.RequestSpec(
+        instance_uuid=UUID,
+        project_id="project",
+        num_instances=2,  # no host for one of one is an exception
+        flavor=objects.Flavor(
+            vcpus=flavor.vcpus,
+            memory_mb=int(flavor.memory_gib * GIB),
+            root_gb=0,
+            ephemeral_gb=0,
+            swap=0,
+            extra_specs={
+                "hw:cpu_policy": "dedicated",
+                "hw:cpu_thread_policy": flavor.policy,
+            },
+        ),
+        image=objects.ImageMeta(properties=objects.ImageMetaProps()),
+        numa_topology=objects.InstanceNUMATopology(cells=cells),
+        pci_requests=objects.InstancePCIRequests(
+            requests=requests if flavor.devices else []
+        ),
+        requested_resources=[],
+        scheduler_hints={},
+        limits=None,
+        instance_group=None,
+    )
