@@ -19,7 +19,7 @@ from typing import Any
 from nova import objects
 
 from pinning_filter.core.errors import InvalidHost
-from pinning_filter.core.host import Host, HostCell, Pages
+from pinning_filter.core.host import Host, HostCell, Pages, threads_of
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.request import (
     CpuPolicy,
@@ -32,6 +32,8 @@ from pinning_filter.core.request import (
 #: scheduler fits the next server of the same request from the topology that
 #: it got for the one before, in which they are no longer "large" or "any".
 _ASKED = "_pinning_filter_asked_page_sizes"
+#: Where a list of cores remembers how many it had, and threads of the largest.
+_THREADS = "_pinning_filter_threads"
 
 _NONE: frozenset[str] = frozenset()
 _NOWHERE: Mapping[int, int] = {}
@@ -132,8 +134,22 @@ def _host_cell(cell: objects.NUMACell, countable: bool) -> HostCell:
             (),
             _NOWHERE,
             dedicated - pinned,
+            _threads(siblings),
         ),
     )
+
+
+def _threads(siblings: list[set[int]]) -> int:
+    """Threads of the largest core, counted once for each list Nova makes.
+
+    To look at every core of every host takes longer than to choose some.
+    """
+    kept = vars(siblings)
+    counted, threads = kept.get(_THREADS, (-1, 0))
+    if counted != len(siblings):
+        threads = threads_of(siblings)
+        kept[_THREADS] = len(siblings), threads
+    return threads
 
 
 def _with_networks(read: HostCell, cell: objects.NUMACell) -> HostCell:

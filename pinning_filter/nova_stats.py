@@ -87,6 +87,13 @@ def write(version: str, caches: Caches) -> dict[str, str]:
     return stats
 
 
+def said(stats: Mapping[str, str | None] | None) -> object:
+    """What of ``stats`` makes a difference: equal where they say the same."""
+    if not stats:
+        return stats is None
+    return stats.get(_VERSION), stats.get(_CACHES)
+
+
 def read(stats: Mapping[str, str | None] | None) -> Told:
     """What ``stats`` say; whatever makes no sense is taken for not said."""
     version = stats.get(_VERSION) if stats else None

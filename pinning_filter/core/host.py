@@ -60,6 +60,7 @@ class _HostCellFields(NamedTuple):
     #: Host cell -> how far its memory is, 10 being local; empty: unknown.
     distances: Mapping[int, int]
     free: AbstractSet[int]  #: pCPUs that a guest may be pinned to now
+    threads: int  #: threads of the largest core; 1 on a cell without SMT
 
 
 class HostCell(_HostCellFields):
@@ -124,22 +125,23 @@ class HostCell(_HostCellFields):
                 caches,
                 distances,
                 dedicated - pinned,
+                threads_of(siblings),
             )
         )
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        """For ``copy`` and ``pickle``: ``free`` is worked out again."""
-        return self[:-1]
+        """For ``copy`` and ``pickle``: the last two are worked out again."""
+        return self[:-2]
 
     @property
     def memory_free_kib(self) -> int:
         """Memory not yet promised, in KiB; negative when overcommitted."""
         return self.memory_kib - self.memory_used_kib
 
-    @property
-    def threads(self) -> int:
-        """Threads of the largest core; 1 on a cell without SMT."""
-        return max(map(len, self.siblings), default=1) or 1
+
+def threads_of(siblings: Sequence[AbstractSet[int]]) -> int:
+    """Threads of the largest core, 1 where there is none."""
+    return max(map(len, siblings), default=1) or 1
 
 
 class Host(NamedTuple):

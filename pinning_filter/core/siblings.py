@@ -137,11 +137,11 @@ def _first_whole_cores(
     Most hosts have wholly free cores near the front of the list, and stopping
     there is what makes a large host as fast as a small one.
     """
-    free, cores = cell.free, cell.siblings
-    if not cores or (threads := max(map(len, cores))) < lowest:
+    free, threads = cell.free, cell.threads
+    if threads < lowest:
         return None
     enough = -(-count // threads)
-    whole = itertools.islice(filter(free.__ge__, cores), enough)
+    whole = itertools.islice(filter(free.__ge__, cell.siblings), enough)
     pcpus = [pcpu for core in whole for pcpu in core & free]
     # Fewer if there are not enough such cores, or one is not of the largest.
     return pcpus[:count] if len(pcpus) == enough * threads else None

@@ -30,6 +30,20 @@ class Answer(NamedTuple):
 Answers = dict[int, Answer]
 
 
+_wanted = False
+
+
+def want() -> None:
+    """From now on somebody in this process reads the answers."""
+    global _wanted
+    _wanted = True
+
+
+def wanted() -> bool:
+    """Whether anybody reads the answers: else they need not be kept."""
+    return _wanted
+
+
 def kept_with(spec_obj: objects.RequestSpec) -> Answers:
     """The answers of a request, to read and to add to."""
     return vars(spec_obj).setdefault(_KEPT, {})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nova import conf, objects
@@ -47,9 +47,10 @@ class _Question:
     network_metadata: objects.NetworkMetadata | None
     topology: objects.InstanceNUMATopology | None  #: what request was read of
     instance_uuid: str | None
-    kept: answers.Answers  #: placements found, for the weigher
-    #: Hosts that say the same of themselves share one.
-    strategies: dict[bool | None, Strategy] = dataclasses.field(
+    kept: answers.Answers | None  #: placements found, for the weigher
+    #: What hosts say of themselves, and what that makes their claims prefer:
+    #: most say the same.
+    told: dict[object, tuple[nova_stats.Told, Strategy]] = dataclasses.field(
         default_factory=dict
     )
     #: Hosts of the same ratios share one object, which nobody changes.
@@ -71,16 +72,19 @@ class _Question:
             network_metadata,
             topology,
             _given(spec_obj, "instance_uuid"),
-            answers.kept_with(spec_obj),
+            answers.kept_with(spec_obj) if answers.wanted() else None,
         )
 
-    def strategy_for(self, told: nova_stats.Told) -> Strategy:
-        """What the claim on the compute node will prefer."""
-        key = told.aligns if told.ours else None
-        strategy = self.strategies.get(key)
-        if strategy is None:
-            strategy = self.strategies[key] = nova_fit.strategy(told)
-        return strategy
+    def told_by(
+        self, stats: Mapping[str, str | None] | None
+    ) -> tuple[nova_stats.Told, Strategy]:
+        """What a host says, and what the claim there will prefer."""
+        key = nova_stats.said(stats)
+        known = self.told.get(key)
+        if known is None:
+            told = nova_stats.read(stats)
+            known = self.told[key] = (told, nova_fit.strategy(told))
+        return known
 
     def limits_for(
         self, cpu_ratio: float, ram_ratio: float
@@ -192,10 +196,11 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         )
         ask = functools.partial(_fit, host_state, host, question, limits)
         answer = _fit_candidates(host_state, question, ask)
-        if isinstance(answer, Placement):
+        if answer:
             host_state.limits["numa_topology"] = limits
-            kept = answers.Answer(topology, host, answer)
-            question.kept[id(host_state)] = kept
+            if question.kept is not None:
+                kept = answers.Answer(topology, host, answer)
+                question.kept[id(host_state)] = kept
         return answer
 
     def _warn(self, host_state: Any, error: Exception) -> None:
@@ -276,10 +281,9 @@ def _fit(
 ) -> Placement | Refusal:
     """The answer to which the claim on the compute node will come, too."""
     stats = getattr(host_state, "stats", None)
-    told = nova_stats.read(stats)
+    told, strategy = question.told_by(stats)
     pci_stats, pci_requests = host_state.pci_stats, question.pci_requests
     devices = nova_fit.devices(pci_stats, pci_requests, mapping)
-    strategy = question.strategy_for(told)
     if told.ours or stats is None:  # None: not from a compute node's record
         return fit(told.told_of(host), question.request, devices, strategy)
 

@@ -36,6 +36,10 @@ class PinningWeigher(weights.BaseHostWeigher):
     Guests without dedicated vCPUs are not weighed: 0 for every host.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        answers.want()
+
     def weight_multiplier(self, host_state: Any) -> float:
         """The option, or what an aggregate of the host says instead."""
         return utils.get_weight_multiplier(
