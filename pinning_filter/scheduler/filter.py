@@ -9,8 +9,7 @@ verdict on the host and on its allocation candidates. The rules are not here.
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nova import conf, objects
@@ -91,14 +90,15 @@ class _Question:
     ) -> objects.NUMATopologyLimits:
         """What the claim on the compute node will be held to."""
         key = (cpu_ratio, ram_ratio)
-        if key not in self.limits:
+        limits = self.limits.get(key)
+        if limits is None:
             limits = objects.NUMATopologyLimits(
                 cpu_allocation_ratio=cpu_ratio, ram_allocation_ratio=ram_ratio
             )
             if self.network_metadata:
                 limits.network_metadata = self.network_metadata
             self.limits[key] = limits
-        return self.limits[key]
+        return limits
 
 
 class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
@@ -194,8 +194,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
             networks=question.network_metadata is not None,
             countable=True,
         )
-        ask = functools.partial(_fit, host_state, host, question, limits)
-        answer = _fit_candidates(host_state, question, ask)
+        answer = _fit_candidates(host_state, host, question, limits)
         if answer:
             host_state.limits["numa_topology"] = limits
             if question.kept is not None:
@@ -239,8 +238,9 @@ def _needs_threads(spec_obj: objects.RequestSpec) -> bool:
 
 def _fit_candidates(
     host_state: Any,
+    host: Host,
     question: _Question,
-    ask: Callable[[nova_pci.ProviderMapping | None], Placement | Refusal],
+    limits: objects.NUMATopologyLimits,
 ) -> Placement | Refusal:
     """Fit each allocation candidate, and leave those that do.
 
@@ -254,22 +254,22 @@ def _fit_candidates(
     pci_stats = host_state.pci_stats
     pci_requests = question.pci_requests
     if not (pci_requests and pci_stats):
-        answer = ask(None)
+        answer = _fit(host_state, host, question, limits, None)
         host_state.allocation_candidates = candidates if answer else []
         return answer
     providers = nova_pci.Providers(pci_stats, pci_requests)
     keys = [providers.asks(mapping) for mapping in mappings]
-    answers: dict[object, Placement | Refusal] = {}
+    found: dict[object, Placement | Refusal] = {}
     for key, mapping in zip(keys, mappings, strict=True):
-        if key not in answers:
-            answers[key] = ask(mapping)
+        if key not in found:
+            found[key] = _fit(host_state, host, question, limits, mapping)
     host_state.allocation_candidates = [
         candidate
         for candidate, key in zip(candidates, keys, strict=True)
-        if answers[key]
+        if found[key]
     ]
     # A placement is true, a refusal is not: the first of the one, else any.
-    return max(answers.values(), key=bool, default=Refusal(()))
+    return max(found.values(), key=bool, default=Refusal(()))
 
 
 def _fit(
