@@ -271,13 +271,17 @@ def _configured_cell(
     used: AbstractSet[int],
 ) -> HostCell:
     own = frozenset[int]().union(*cell.siblings)
-    fields = cell._asdict()
-    del fields["free"]  # follows from the others
-    if dedicated is not None:
-        fields["dedicated"] = own & dedicated
-        fields["shared"] = own & (shared or frozenset())
-    fields["pinned"] = cell.pinned | (own & used)
-    return HostCell(**fields)
+    pinned = cell.pinned | (own & used)
+    if dedicated is None:
+        dedicated, shared = cell.dedicated, cell.shared
+    else:
+        dedicated, shared = own & dedicated, own & (shared or frozenset())
+    return cell._replace(
+        dedicated=dedicated,
+        shared=shared,
+        pinned=pinned,
+        free=dedicated - pinned,
+    )
 
 
 def _dedicated(host: Host) -> Host:
