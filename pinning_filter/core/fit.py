@@ -324,20 +324,20 @@ def _fit_cell(
 ) -> _Fit | Fact:
     """One guest cell on one host cell. All conditions are *hard*.
 
-    1. Memory, and a page size for it.
-    2. Enough free pCPUs, and for floating vCPUs as many shared ones as there
+    1. Enough free pCPUs, and for floating vCPUs as many shared ones as there
        are of them: a guest never overcommits itself.
+    2. Memory, and a page size for it.
     3. The free pCPUs in cores as the thread policy wants them.
     4. Allocation ratios, for what is shared.
     """
     guest_cell = request.cells[index]
-    page_size = memory.page_size(cell, guest_cell, request.pinned)
-    if isinstance(page_size, Fact):
-        return page_size
     count, shared = len(guest_cell.dedicated), len(guest_cell.shared)
     reserve = request.reserve(index) if request.emulator_isolated else 0
     if count + reserve > len(cell.free) or shared > len(cell.shared):
         return _too_few(cell, count + reserve, shared)
+    page_size = memory.page_size(cell, guest_cell, request.pinned)
+    if isinstance(page_size, Fact):
+        return page_size
     policy = request.thread_policy if request.pinned else ThreadPolicy.PREFER
     cores = cell
     if strategy.align_caches:
