@@ -42,7 +42,6 @@ from nova.scheduler.filters import numa_topology_filter
 from pinning_filter import nova_fit
 from pinning_filter.scheduler.filter import PinningFilter
 
-
 #: Where stock needs half a second a host.
 SHORT_HOSTS = 4
 
