@@ -72,27 +72,27 @@ def choice(
     :param devices: host cell id -> free devices near it; empty for a guest
         that asks for devices itself, as none are to be kept from it.
     """
-    before = [_loose(cell, cell.free, devices) for cell in host.cells]
-    after = list(before)
     policy = placement.request.thread_policy
-    ids = [cell.id for cell in host.cells]
-    for placed in placement.cells:
-        at = ids.index(placed.host_cell.id)
-        cell = host.cells[at]
-        free = cell.free - usage.occupied(cell, placed, policy)
-        after[at] = _loose(cell, free, devices, placed.guest_cell.memory_kib)
+    guests = {placed.host_cell.id: placed for placed in placement.cells}
+    before, after = [], []
+    for cell in host.cells:
+        cores = list(filter(cell.free.__ge__, cell.siblings))
+        memory = _free_share(cell, 0)
+        near = devices.get(cell.id, 0)
+        loose = _loose(cell, len(cell.free), cores, memory, near)
+        before.append(loose)
+        if placed := guests.get(cell.id):
+            taken = usage.occupied(cell, placed, policy)
+            cores = list(filter(taken.isdisjoint, cores))
+            memory = _free_share(cell, placed.guest_cell.memory_kib)
+            free = len(cell.free) - len(taken)
+            loose = _loose(cell, free, cores, memory, near)
+        after.append(loose)
     return Choice(tuple(before), tuple(after))
 
 
-def _loose(
-    cell: HostCell,
-    free: AbstractSet[int],
-    devices: Mapping[int, int],
-    less_kib: int = 0,
-) -> Loose:
-    count = fed = len(free)
-    threads = list(map(len, filter(free.__ge__, cell.siblings)))
-    whole = sum(threads) - threads.count(1)
+def _free_share(cell: HostCell, less_kib: int) -> float:
+    """Which part of the memory is free; 1 where nothing is known of it."""
     total: float = cell.memory_kib
     left: float = total - cell.memory_used_kib
     if cell.pages:
@@ -100,11 +100,24 @@ def _loose(
         for size, pages, used, reserved in cell.pages:
             total += pages * size
             left += (pages - used - reserved) * size
-    if total > 0:
-        served = int((left - less_kib) * len(cell.dedicated) / total)
-        if served < count:
-            fed = max(0, served)
-    return Loose(count, whole, fed, devices.get(cell.id, 0))
+    return (left - less_kib) / total if total else 1.0
+
+
+def _loose(
+    cell: HostCell,
+    free: int,
+    cores: Sequence[AbstractSet[int]],
+    memory: float,
+    devices: int,
+) -> Loose:
+    threads = len(cores[0]) if cores else 0  # whole cores are alike
+    fed = int(memory * len(cell.dedicated))
+    return Loose(
+        free,
+        threads * len(cores) if threads > 1 else 0,
+        free if fed >= free else max(0, fed),
+        devices,
+    )
 
 
 @functools.lru_cache(maxsize=1 << 14)
