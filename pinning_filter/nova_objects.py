@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from nova import objects
 
@@ -32,8 +32,8 @@ from pinning_filter.core.request import (
 #: scheduler fits the next server of the same request from the topology that
 #: it got for the one before, in which they are no longer "large" or "any".
 _ASKED = "_pinning_filter_asked_page_sizes"
-#: Where a list of cores remembers how many it had, and threads of the largest.
-_THREADS = "_pinning_filter_threads"
+#: Where a host cell remembers what was read of it.
+_KNOWN = "_pinning_filter_read"
 
 _NONE: frozenset[str] = frozenset()
 _NOWHERE: Mapping[int, int] = {}
@@ -52,7 +52,7 @@ _FIELDS = (
 _PAGE_FIELDS = ("size_kb", "total", "used", "reserved")
 
 
-def _reader(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+def _reader(fields: Sequence[str]) -> Callable[[Any], Any]:
     return operator.attrgetter(*(f"_obj_{name}" for name in fields))
 
 
@@ -61,6 +61,7 @@ _new = tuple.__new__
 _read_cells = operator.attrgetter("_obj_cells")
 _read_cell = _reader(_FIELDS)
 _read_pages = _reader(_PAGE_FIELDS)
+_read_used = _reader(["used"])
 
 
 def host_from_nova(
@@ -96,7 +97,44 @@ def host_from_nova(
     return Host(cells, cpu_ratio, ram_ratio)
 
 
+class _Known(NamedTuple):
+    """What was read of a host cell, and of which objects."""
+
+    fields: tuple[Any, ...]
+    pinned: int  #: how many pCPUs were pinned
+    used: list[float]  #: pages used, by page size
+    countable: bool  #: whether Nova was found able to count guests there
+    cell: HostCell
+
+
 def _host_cell(cell: objects.NUMACell, countable: bool) -> HostCell:
+    """Read a cell, or take what was read of it before.
+
+    Nova changes a host's usage by putting new objects in the place of the
+    old, so what was read holds for as long as every field holds the very
+    object that it held then. Usage that others change in place, as tests
+    may, is looked at nevertheless.
+    """
+    fields = _read_cell(cell)
+    kept = vars(cell)
+    known = kept.get(_KNOWN)
+    if (
+        known is not None
+        and all(map(operator.is_, known.fields, fields))
+        and known.pinned == len(fields[2])
+        and known.used == list(map(_read_used, fields[8]))
+        and (known.countable or not countable)
+    ):
+        return known.cell
+    read = _host_cell_anew(fields, kept, countable)
+    used = [pages.used for pages in read.pages]
+    kept[_KNOWN] = _Known(fields, len(fields[2]), used, countable, read)
+    return read
+
+
+def _host_cell_anew(
+    fields: tuple[Any, ...], kept: dict[str, Any], countable: bool
+) -> HostCell:
     (
         number,
         dedicated,
@@ -107,8 +145,7 @@ def _host_cell(cell: objects.NUMACell, countable: bool) -> HostCell:
         memory_mib,
         memory_used_mib,
         mempages,
-    ) = _read_cell(cell)
-    kept = vars(cell)
+    ) = fields
     if siblings is None or shared is None:
         raise TypeError("a field is None")
     # One look at all numbers: negative if one is, an error if one is none.
@@ -134,22 +171,9 @@ def _host_cell(cell: objects.NUMACell, countable: bool) -> HostCell:
             (),
             _NOWHERE,
             dedicated - pinned,
-            _threads(siblings),
+            threads_of(siblings),
         ),
     )
-
-
-def _threads(siblings: list[set[int]]) -> int:
-    """Threads of the largest core, counted once for each list Nova makes.
-
-    To look at every core of every host takes longer than to choose some.
-    """
-    kept = vars(siblings)
-    counted, threads = kept.get(_THREADS, (-1, 0))
-    if counted != len(siblings):
-        threads = threads_of(siblings)
-        kept[_THREADS] = len(siblings), threads
-    return threads
 
 
 def _with_networks(read: HostCell, cell: objects.NUMACell) -> HostCell:

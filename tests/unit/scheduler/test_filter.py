@@ -394,6 +394,40 @@ def test_a_request_that_cannot_be_read_is_refused_everywhere(caplog):
     assert "request could not be read" in caplog.text
 
 
+# Hosts that change
+
+
+def pin_more(cell):
+    cell.pinned_cpus = set(cell.pcpuset)
+
+
+def pin_more_in_place(cell):
+    cell.pinned_cpus.update(cell.pcpuset)
+
+
+def use_memory(cell):
+    cell.mempages = [
+        objects.NUMAPagesTopology(size_kb=4, total=1 << 20, used=1 << 20)
+    ]
+
+
+def use_memory_in_place(cell):
+    for pages in cell.mempages:
+        pages.used = pages.total
+
+
+@pytest.mark.parametrize(
+    "change", [pin_more, pin_more_in_place, use_memory, use_memory_in_place]
+)
+def test_a_host_that_filled_up_since_it_was_read_is_refused(change):
+    host, request = HostState("cell:1 core:4 pu:2"), spec(dedicated(2))
+    plugin = PinningFilter()
+    assert plugin.host_passes(host, request)
+    assert plugin.host_passes(host, request)
+    change(cell_of(host))
+    assert not plugin.host_passes(host, request)
+
+
 # Several servers of one request
 
 
