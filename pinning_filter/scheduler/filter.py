@@ -284,8 +284,15 @@ def _fit(
     told, strategy = question.told_by(stats)
     pci_stats, pci_requests = host_state.pci_stats, question.pci_requests
     devices = nova_fit.devices(pci_stats, pci_requests, mapping)
-    if told.ours or stats is None:  # None: not from a compute node's record
-        return fit(told.told_of(host), question.request, devices, strategy)
+    request = question.request
+    if told.caches:
+        host = told.told_of(host)
+    if (
+        told.version is not None
+        or stats is None  # not from a compute node's record
+        or (devices is None and len(request.cells) == 1)  # the same on both
+    ):
+        return fit(host, request, devices, strategy)
 
     def nova_s(asked: Any) -> objects.InstanceNUMATopology | None:
         return nova_fit.stock_fit(
@@ -298,5 +305,5 @@ def _fit(
         )
 
     return mixed.fit_stock(
-        host, question.request, devices, strategy, question.topology, nova_s
+        host, request, devices, strategy, question.topology, nova_s
     )
