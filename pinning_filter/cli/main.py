@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
@@ -60,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 for "yes" or "done", 3 for "no", 2 for a wrong use or input, 1 for a
     defect of ours.
     """
+    # Of a library that Nova's libraries load, and of use to nobody here.
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     arguments = list(sys.argv[1:] if argv is None else argv)
     # cliff would open a shell of its own; nobody expects one.
     return PinningFilterApp().run(arguments or ["--help"])
