@@ -37,8 +37,13 @@ KINDS = ("any", "whole", "fed", "whole fed", "device")
 #: Shapes in one guest cell; those in two are of the kinds with memory.
 _IN_ONE = len(KINDS) * len(SIZES)
 _IN_TWO = slice(2 * len(SIZES), 4 * len(SIZES))
+#: A shape of twice as many vCPUs counts 2 ** 1.5 times as much: it is as
+#: useful as two small ones, and harder to find room for.
+_GROWTH = 1.5
 #: So that taking everything costs nearly 1.
-_UNIT = 1 / (sum(SIZES) * (len(KINDS) + 2 * 2))
+_UNIT = 1 / sum(
+    len(KINDS) * size**_GROWTH + 2 * (2 * size) ** _GROWTH for size in SIZES
+)
 #: What the pCPUs that a host has free count beside what shapes cost: among
 #: hosts where a guest costs the same, the fuller one is better.
 _FULLER = 0.002
@@ -159,7 +164,7 @@ def scores(choices: Sequence[Choice]) -> list[float]:
 
     1. Count the room of all the hosts for each shape.
     2. A choice costs the share of that room that it takes, over all shapes,
-       of which each counts as many as it has vCPUs.
+       of which large ones count more.
     3. Little beside that: the emptier the host, the worse.
 
     Numbers of different calls cannot be compared.
@@ -207,6 +212,6 @@ def _total_room(cells: Iterable[Loose]) -> list[int]:
 def _prices(totals: Iterable[int], cells: int) -> list[float]:
     """What one of each shape costs: dear where few fit."""
     return [
-        _UNIT * cells * SIZES[at % len(SIZES)] / (total + 1)
+        _UNIT * (cells * SIZES[at % len(SIZES)]) ** _GROWTH / (total + 1)
         for at, total in enumerate(totals)
     ]
