@@ -85,15 +85,10 @@ class States:
             self._weighers, passed, spec
         )
         chosen: host_manager.HostState = weighed[0].obj
-        before = {id(pool): pool["count"] for pool in chosen.pci_stats.pools}
-        pools = list(chosen.pci_stats.pools)
+        pools = [(pool, pool["count"]) for pool in chosen.pci_stats.pools]
         chosen.consume_from_request(spec)
         chosen.num_io_ops = 0  # built before the next one comes
-        taken = [
-            {**pool, "count": before[id(pool)] - pool["count"]}
-            for pool in pools
-            if pool["count"] < before[id(pool)]
-        ]
+        taken = _taken(pools, chosen.pci_stats.pools)
         self._inside[id(guest)] = _Inside(chosen, spec.numa_topology, taken)
         return chosen
 
@@ -116,10 +111,8 @@ class States:
     def moves_for(self, guest: Guest) -> int | None:
         """Migrations that would make room for the guest; None: none found.
 
-        Guests with devices are not moved, nor is room made for them.
+        Guests with devices are not moved; of these guests do not ask.
         """
-        if guest.flavor.devices:
-            return None
         hosts = {
             id(state): nova_objects.host_from_nova(state.numa_topology)
             for state in self._states
@@ -174,6 +167,21 @@ def _placement(
             )
         ),
     )
+
+
+def _taken(
+    before: list[tuple[dict[str, Any], int]], after: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The pools, each with as many devices as were taken of it.
+
+    Nova drops a pool of which it takes the last device, count and all.
+    """
+    left = {id(pool) for pool in after}
+    return [
+        {**pool, "count": count - (pool["count"] if id(pool) in left else 0)}
+        for pool, count in before
+        if id(pool) not in left or pool["count"] < count
+    ]
 
 
 def _give_back(pools: list[dict[str, Any]], taken: dict[str, Any]) -> None:
@@ -234,9 +242,10 @@ def _state(shape: HostShape, name: str) -> host_manager.HostState:
                 "vendor_id": "8086",
                 "product_id": "154c",
                 "dev_type": "type-VF",
-                "numa_node": 0,
+                "numa_node": number,
                 "count": shape.devices,
             }
+            for number in range(shape.cells)
         ]
     return state
 

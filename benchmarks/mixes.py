@@ -22,7 +22,7 @@ class HostShape:
     threads: int
     memory_gib: int  #: of one host cell
     huge_gib: int = 0  #: how much of it in pages of 1 GiB
-    devices: int = 0  #: PCI devices near host cell 0
+    devices: int = 0  #: PCI devices near each host cell
 
     @property
     def pcpus(self) -> int:
@@ -151,7 +151,7 @@ MIXES = (
     Mix(
         "telco",
         "telco",
-        [HostShape(40, 2, 20, 2, 192, huge_gib=160, devices=16)],
+        [HostShape(40, 2, 20, 2, 192, huge_gib=160, devices=8)],
         [
             Flavor(35, 16, 4, "require", 2, huge=True, devices=2),
             Flavor(25, 24, 4, "require", 2, huge=True, devices=2),

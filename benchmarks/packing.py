@@ -72,7 +72,8 @@ def churn(
             accepted += vcpus * counted
         elif counted and mix.pcpus - used >= vcpus:
             free_when_refused.append((mix.pcpus - used) / mix.pcpus)
-            if policy == "ours" and len(cures) < CURED:
+            planned = policy == "ours" and not guest.flavor.devices
+            if planned and len(cures) < CURED:
                 cures.append(states.moves_for(guest))
     known = [moves for moves in cures if moves is not None]
     return {
@@ -228,7 +229,7 @@ def show(found: dict[str, Any]) -> None:
                         for share in mix[policy]["free_when_refused"]
                     )
                 )
-        if ours := mix.get("ours"):
+        if (ours := mix.get("ours")) and any(ours["planned"]):
             planned = round(sum(ours["planned"]) * found["seeds"])
             curable = round(sum(ours["curable"]) * found["seeds"])
             moves = [
