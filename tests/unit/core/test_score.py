@@ -75,52 +75,30 @@ def test_isolate_takes_the_siblings_too() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        pytest.param(
-            Loose(9, 4, 3),
-            ((9, 4, 2, 1), (4, 2, 1, 0), (3, 1, 0, 0), (3, 1, 0, 0), (0,) * 4),
-            id="without devices",
-        ),
-        pytest.param(
-            Loose(8, 8, 8, 2),
-            (
-                (8, 4, 2, 1),
-                (8, 4, 2, 1),
-                (8, 4, 2, 1),
-                (8, 4, 2, 1),
-                (2, 2, 2, 1),
-            ),
-            id="with two devices",
-        ),
-    ],
-)
-def test_room_in_one_cell(
-    cell: Loose, expected: tuple[tuple[int, ...], ...]
-) -> None:
-    found = score.room(cell)
-    sizes = len(score.SIZES)
-    kinds = [found[at : at + 4] for at in range(0, len(found), sizes)]
+def test_room_in_one_cell() -> None:
     assert score.SIZES[:4] == (1, 2, 4, 8)
-    assert tuple(kinds) == expected
+    assert score.singles(9)[:4] == [9, 4, 2, 1]
+
+
+def test_room_near_devices() -> None:
+    assert score.near_devices((9, 2))[:4] == [2, 2, 2, 1]
+    assert score.near_devices((9, 0))[:4] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
-    ("free", "expected"),
+    ("pcpus", "expected"),
     [
-        pytest.param((8,), (0, 0, 0), id="one cell"),
-        pytest.param((8, 2), (2, 1, 0), id="two cells"),
-        pytest.param((3, 1, 1), (2, 0, 0), id="three cells"),
-        pytest.param((5, 1, 0, 0), (1, 0, 0), id="a full cell has no use"),
-        pytest.param((4, 4, 4), (6, 3, 1), id="an odd one is left"),
+        pytest.param((8,), [0, 0, 0], id="one cell"),
+        pytest.param((8, 2), [2, 1, 0], id="two cells"),
+        pytest.param((3, 1, 1), [2, 0, 0], id="three cells"),
+        pytest.param((5, 1, 0, 0), [1, 0, 0], id="a full cell has no use"),
+        pytest.param((4, 4, 4), [6, 3, 1], id="an odd one is left"),
     ],
 )
 def test_room_in_two_cells(
-    free: tuple[int, ...], expected: tuple[int, ...]
+    pcpus: tuple[int, ...], expected: list[int]
 ) -> None:
-    cells = [Loose(count, 0, count) for count in free]
-    assert tuple(score.double_room(cells)[:3]) == expected
+    assert score.doubles(pcpus)[:3] == expected
 
 
 @pytest.mark.parametrize(
