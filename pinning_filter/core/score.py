@@ -78,18 +78,16 @@ def choice(
     before, after = [], []
     for cell in host.cells:
         near = devices.get(cell.id, 0)
-        count, served = len(cell.free), _served(cell)
-        cores = list(filter(cell.free.__ge__, cell.siblings))
-        loose = _loose(count, cores, served[0], near)
+        served, rate = _served(cell)
+        free = frozenset(cell.free)
+        cores = list(filter(free.issuperset, cell.siblings))
+        loose = _loose(len(free), cores, served, near)
         before.append(loose)
         if placed := guests.get(cell.id):
-            taken = usage.occupied(cell, placed, policy)
-            loose = _loose(
-                count - len(taken),
-                list(filter(taken.isdisjoint, cores)),
-                served[0] - placed.guest_cell.memory_kib * served[1],
-                near,
-            )
+            free -= usage.occupied(cell, placed, policy)
+            cores = list(filter(free.issuperset, cores))
+            served -= placed.guest_cell.memory_kib * rate
+            loose = _loose(len(free), cores, served, near)
         after.append(loose)
     return Choice(tuple(before), tuple(after))
 
