@@ -17,7 +17,7 @@ from nova.scheduler import host_manager, weights
 from nova.scheduler.filters import numa_topology_filter
 from nova.virt import hardware
 
-from pinning_filter import nova_fit, nova_objects
+from pinning_filter import nova_fit, nova_host, nova_objects
 from pinning_filter.core import cloud as core_cloud
 from pinning_filter.core import defrag
 from pinning_filter.core.host import Host
@@ -114,7 +114,7 @@ class States:
         Guests with devices are not moved; of these guests do not ask.
         """
         hosts = {
-            id(state): nova_objects.host_from_nova(state.numa_topology)
+            id(state): nova_host.host_from_nova(state.numa_topology)
             for state in self._states
         }
         guests: dict[int, list[core_cloud.Guest]] = {key: [] for key in hosts}

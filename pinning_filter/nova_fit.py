@@ -17,7 +17,7 @@ from nova.pci import stats
 from nova.virt import hardware
 from oslo_log import log as logging
 
-from pinning_filter import nova_objects, nova_pci, nova_stats, opts
+from pinning_filter import nova_host, nova_objects, nova_pci, nova_stats, opts
 from pinning_filter.core.fit import Strategy, fit
 from pinning_filter.core.refusal import Code, Fact, Refusal
 
@@ -109,7 +109,7 @@ def _fit(
             pci_requests,
             pci_stats,
         )
-    host = nova_objects.host_from_nova(host_topology, cpu_ratio, ram_ratio)
+    host = nova_host.host_from_nova(host_topology, cpu_ratio, ram_ratio)
     placement = fit(
         host if told is None else told.told_of(host),
         nova_objects.request_from_nova(instance_topology, network_metadata),

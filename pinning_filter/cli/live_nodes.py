@@ -15,7 +15,7 @@ from typing import Any
 from nova import conf, context, objects
 from nova.virt import hardware
 
-from pinning_filter import nova_objects, nova_stats
+from pinning_filter import nova_host, nova_objects, nova_stats
 from pinning_filter.cli.output import one_line
 from pinning_filter.cli.snapshot import Aggregate, Node, Provider
 from pinning_filter.core.cloud import Guest
@@ -173,7 +173,7 @@ def _host(node: objects.ComputeNode) -> tuple[Host | None, str]:
         return None, ""
     try:
         topology = objects.NUMATopology.obj_from_db_obj(node.numa_topology)
-        host = nova_objects.host_from_nova(
+        host = nova_host.host_from_nova(
             topology,
             node.cpu_allocation_ratio,
             node.ram_allocation_ratio,

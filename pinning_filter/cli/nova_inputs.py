@@ -16,7 +16,7 @@ from nova.api.validation.extra_specs import validators
 from nova.objects import image_meta
 from nova.virt import hardware
 
-from pinning_filter import nova_guest, nova_objects
+from pinning_filter import nova_guest, nova_host, nova_objects
 from pinning_filter.cli.output import InputError
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host
@@ -60,7 +60,7 @@ def host(text: bytes) -> Host:
             "--host: this JSON is not a numa_topology that the installed Nova "
             f"reads: {type(error).__name__}: {error}"
         ) from error
-    return nova_objects.host_from_nova(topology)
+    return nova_host.host_from_nova(topology)
 
 
 def guest(

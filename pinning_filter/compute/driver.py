@@ -29,6 +29,7 @@ from pinning_filter import (
     domain_xml,
     nova_fit,
     nova_guest,
+    nova_host,
     nova_objects,
     nova_stats,
     opts,
@@ -156,7 +157,7 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
         if not (topology and reported):
             return None
         try:
-            host = nova_objects.host_from_nova(reported, networks=False)
+            host = nova_host.host_from_nova(reported, networks=False)
             return nova_objects.placement_from_nova(
                 self._with_distances(host), topology
             )

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from lxml import etree
 from nova import version
 
-from pinning_filter import domain_xml, nova_objects
+from pinning_filter import domain_xml, nova_host
 from pinning_filter.cli import nova_inputs
 from pinning_filter.cli.picture import picture
 from pinning_filter.compute import guest_xml
@@ -138,7 +138,7 @@ def ask_and_boot(cloud: nova_cloud.Cloud, scene: Scene) -> None:
 def read_hosts(cloud: nova_cloud.Cloud) -> dict[str, Host | None]:
     """The computes as Nova's database has them now."""
     return {
-        name: topology and nova_objects.host_from_nova(topology)
+        name: topology and nova_host.host_from_nova(topology)
         for name, topology in cloud.host_topologies().items()
     }
 

@@ -8,97 +8,26 @@ verdict on the host and on its allocation candidates. The rules are not here.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nova import conf, objects
-from nova.objects import fields
 from nova.scheduler import filters
 from nova.scheduler import utils as scheduler_utils
 from oslo_log import log as logging
 
-from pinning_filter import (
-    nova_fit,
-    nova_objects,
-    nova_pci,
-    nova_stats,
-    opts,
-)
+from pinning_filter import nova_fit, nova_host, nova_pci, opts
 from pinning_filter.core.errors import InvalidHost
-from pinning_filter.core.fit import Strategy, fit
+from pinning_filter.core.fit import fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
-from pinning_filter.core.request import Request
 from pinning_filter.scheduler import answers, mixed, telling
+from pinning_filter.scheduler.question import Question, Terms
 
 LOG = logging.getLogger(__name__)
 
-
-@dataclasses.dataclass(slots=True)
-class _Question:
-    """What one request asks of every host: read once, asked of each."""
-
-    request: Request | None  #: None: the guest asks for no NUMA topology
-    needs_threads: bool  #: dedicated and require: the host must have SMT
-    pci_requests: Sequence[objects.InstancePCIRequest]
-    network_metadata: objects.NetworkMetadata | None
-    topology: objects.InstanceNUMATopology | None  #: what request was read of
-    instance_uuid: str | None
-    kept: answers.Answers | None  #: placements found, for the weigher
-    #: What hosts say of themselves, and what that makes their claims prefer:
-    #: most say the same.
-    told: dict[object, tuple[nova_stats.Told, Strategy]] = dataclasses.field(
-        default_factory=dict
-    )
-    #: Hosts of the same ratios share one object, which nobody changes.
-    limits: dict[tuple[float, float], objects.NUMATopologyLimits] = (
-        dataclasses.field(default_factory=dict)
-    )
-
-    @classmethod
-    def of(cls, spec_obj: objects.RequestSpec) -> _Question:
-        network_metadata = _given(spec_obj, "network_metadata")
-        topology = _given(spec_obj, "numa_topology")
-        pci_requests = _given(spec_obj, "pci_requests")
-        return cls(
-            nova_objects.request_from_nova(topology, network_metadata)
-            if topology
-            else None,
-            _needs_threads(spec_obj),
-            pci_requests.requests if pci_requests else (),
-            network_metadata,
-            topology,
-            _given(spec_obj, "instance_uuid"),
-            answers.kept_with(spec_obj) if answers.wanted() else None,
-        )
-
-    def told_by(
-        self, stats: Mapping[str, str | None] | None
-    ) -> tuple[nova_stats.Told, Strategy]:
-        """What a host says, and what the claim there will prefer."""
-        key = nova_stats.said(stats)
-        known = self.told.get(key)
-        if known is None:
-            told = nova_stats.read(stats)
-            known = self.told[key] = (told, nova_fit.strategy(told))
-        return known
-
-    def limits_for(
-        self, cpu_ratio: float, ram_ratio: float
-    ) -> objects.NUMATopologyLimits:
-        """What the claim on the compute node will be held to."""
-        key = (cpu_ratio, ram_ratio)
-        limits = self.limits.get(key)
-        if limits is None:
-            limits = objects.NUMATopologyLimits(
-                cpu_allocation_ratio=cpu_ratio, ram_allocation_ratio=ram_ratio
-            )
-            if self.network_metadata:
-                limits.network_metadata = self.network_metadata
-            self.limits[key] = limits
-        return limits
+_NO_SMT = Refusal((Fact(Code.NO_SMT, 2, 1, "threads a core"),))
 
 
 class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
@@ -150,9 +79,9 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
             self._verdict(host_state, question), Refusal
         )
 
-    def _question(self, spec_obj: objects.RequestSpec) -> _Question | None:
+    def _question(self, spec_obj: objects.RequestSpec) -> Question | None:
         try:
-            return _Question.of(spec_obj)
+            return Question.of(spec_obj)
         except Exception:
             LOG.exception(
                 "A request could not be read, and is refused on every host"
@@ -160,7 +89,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
             return None
 
     def _verdict(
-        self, host_state: Any, question: _Question
+        self, host_state: Any, question: Question
     ) -> Placement | Refusal | None:
         """As :meth:`_answer`, and a host that cannot be read is refused."""
         try:
@@ -174,29 +103,28 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         return answer
 
     def _answer(
-        self, host_state: Any, question: _Question
+        self, host_state: Any, question: Question
     ) -> Placement | Refusal | None:
         """The placement on a host, or why not; None: nothing was asked."""
         topology = host_state.numa_topology
-        if question.needs_threads and topology and not topology.has_threads:
-            return Refusal((Fact(Code.NO_SMT, 2, 1, "threads a core"),))
-        if question.request is None:
-            return None
-        if topology is None:
-            return Refusal((Fact(Code.NO_TOPOLOGY),))
-        limits = question.limits_for(
-            host_state.cpu_allocation_ratio, host_state.ram_allocation_ratio
-        )
-        host = nova_objects.host_from_nova(
-            topology,
-            host_state.cpu_allocation_ratio,
-            host_state.ram_allocation_ratio,
-            networks=question.network_metadata is not None,
-            countable=True,
-        )
-        answer = _fit_candidates(host_state, host, question, limits)
+        if topology is None or question.request is None:
+            return _unasked(topology, question)
+        mappings = [
+            candidate["mappings"]
+            for candidate in host_state.allocation_candidates
+        ]
+        if not mappings:
+            return Refusal((Fact(Code.CANDIDATES),))
+        terms = question.terms(host_state)
+        host, answer = _recall(host_state, question, terms)
+        if answer is None:
+            answer = _fit_candidates(
+                host_state, host, question, terms, mappings
+            )
+        elif not answer:
+            host_state.allocation_candidates = []
         if answer:
-            host_state.limits["numa_topology"] = limits
+            host_state.limits["numa_topology"] = terms.limits
             if question.kept is not None:
                 kept = answers.Answer(topology, host, answer)
                 question.kept[id(host_state)] = kept
@@ -216,94 +144,101 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         )
 
 
-def _given(spec_obj: objects.RequestSpec, field: str) -> Any:
-    """A field of the request, None where it was not set."""
-    return getattr(spec_obj, field) if field in spec_obj else None
+def _unasked(
+    topology: objects.NUMATopology | None, question: Question
+) -> Refusal | None:
+    """What is to say where the engine has nothing to ask or be asked."""
+    if question.request is not None:
+        return Refusal((Fact(Code.NO_TOPOLOGY),))
+    if question.needs_threads and topology and not topology.has_threads:
+        return _NO_SMT
+    return None
 
 
-def _needs_threads(spec_obj: objects.RequestSpec) -> bool:
-    """Nova's own reading of flavor and image, conflicts and all."""
-    extra_specs = spec_obj.flavor.extra_specs
-    image = spec_obj.image.properties
-    dedicated = fields.CPUAllocationPolicy.DEDICATED
-    require = fields.CPUThreadAllocationPolicy.REQUIRE
-    return require in (
-        extra_specs.get("hw:cpu_thread_policy"),
-        image.get("hw_cpu_thread_policy"),
-    ) and dedicated in (
-        extra_specs.get("hw:cpu_policy"),
-        image.get("hw_cpu_policy"),
+def _recall(
+    host_state: Any, question: Question, terms: Terms
+) -> tuple[Host, Placement | Refusal | None]:
+    """What the host is, and the answer that holds for all its candidates.
+
+    None: it may be another for each of them, since devices make a difference.
+    Whoever asked the same before, while the host was the same, left an answer.
+    """
+    topology, pci_stats = host_state.numa_topology, host_state.pci_stats
+    plain = terms.asked is not None and not (pci_stats and pci_stats.pools)
+    known = nova_host.known(topology, countable=True)
+    if plain and (recalled := known.answers.get(terms.asked)):
+        return recalled
+    host = nova_host.host_from_nova(
+        topology,
+        host_state.cpu_allocation_ratio,
+        host_state.ram_allocation_ratio,
+        networks=question.network_metadata is not None,
     )
+    if question.needs_threads and not host.has_threads:
+        return host, _NO_SMT
+    if question.pci_requests and pci_stats:
+        return host, None
+    answer = _fit(host_state, host, question, terms, None)
+    if plain:
+        known.remember(terms.asked, (host, answer))
+    return host, answer
 
 
 def _fit_candidates(
     host_state: Any,
     host: Host,
-    question: _Question,
-    limits: objects.NUMATopologyLimits,
+    question: Question,
+    terms: Terms,
+    mappings: list[nova_pci.ProviderMapping],
 ) -> Placement | Refusal:
     """Fit each allocation candidate, and leave those that do.
 
     Candidates differ, for the fit, only in the devices that they name; one
     answer serves all that name alike ones.
     """
-    candidates = host_state.allocation_candidates
-    mappings = [candidate["mappings"] for candidate in candidates]
-    if not mappings:
-        return Refusal((Fact(Code.CANDIDATES),))
-    pci_stats = host_state.pci_stats
-    pci_requests = question.pci_requests
-    if not (pci_requests and pci_stats):
-        answer = _fit(host_state, host, question, limits, None)
-        host_state.allocation_candidates = candidates if answer else []
-        return answer
-    providers = nova_pci.Providers(pci_stats, pci_requests)
+    providers = nova_pci.Providers(host_state.pci_stats, question.pci_requests)
     keys = [providers.asks(mapping) for mapping in mappings]
     found: dict[object, Placement | Refusal] = {}
     for key, mapping in zip(keys, mappings, strict=True):
         if key not in found:
-            found[key] = _fit(host_state, host, question, limits, mapping)
+            found[key] = _fit(host_state, host, question, terms, mapping)
     host_state.allocation_candidates = [
         candidate
-        for candidate, key in zip(candidates, keys, strict=True)
+        for candidate, key in zip(
+            host_state.allocation_candidates, keys, strict=True
+        )
         if found[key]
     ]
     # A placement is true, a refusal is not: the first of the one, else any.
-    return max(found.values(), key=bool, default=Refusal(()))
+    return max(found.values(), key=bool)
 
 
 def _fit(
     host_state: Any,
     host: Host,
-    question: _Question,
-    limits: objects.NUMATopologyLimits,
+    question: Question,
+    terms: Terms,
     mapping: nova_pci.ProviderMapping | None,
 ) -> Placement | Refusal:
     """The answer to which the claim on the compute node will come, too."""
-    stats = getattr(host_state, "stats", None)
-    told, strategy = question.told_by(stats)
     pci_stats, pci_requests = host_state.pci_stats, question.pci_requests
     devices = nova_fit.devices(pci_stats, pci_requests, mapping)
     request = question.request
-    if told.caches:
-        host = told.told_of(host)
-    if (
-        told.version is not None
-        or stats is None  # not from a compute node's record
-        or (devices is None and len(request.cells) == 1)  # the same on both
-    ):
-        return fit(host, request, devices, strategy)
+    if terms.told.caches:
+        host = terms.told.told_of(host)
+    if not terms.stock or (devices is None and len(request.cells) == 1):
+        return fit(host, request, devices, terms.strategy)
 
     def nova_s(asked: Any) -> objects.InstanceNUMATopology | None:
         return nova_fit.stock_fit(
             host_state.numa_topology,
             asked,
             mapping,
-            limits,
+            terms.limits,
             pci_requests,
             nova_pci.light(pci_stats),
         )
 
     return mixed.fit_stock(
-        host, request, devices, strategy, question.topology, nova_s
+        host, request, devices, terms.strategy, question.topology, nova_s
     )

@@ -16,7 +16,13 @@ from nova import conf, objects
 from nova.scheduler import utils, weights
 from oslo_log import log as logging
 
-from pinning_filter import nova_fit, nova_objects, nova_stats, opts
+from pinning_filter import (
+    nova_fit,
+    nova_host,
+    nova_objects,
+    nova_stats,
+    opts,
+)
 from pinning_filter.core import score
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
@@ -109,7 +115,7 @@ def _given(spec_obj: objects.RequestSpec, *names: str) -> Any:
 def _asked(state: Any, spec_obj: objects.RequestSpec) -> answers.Answer | None:
     """The engine's answer where no filter of ours has asked for it."""
     topology = state.numa_topology
-    host = nova_objects.host_from_nova(
+    host = nova_host.host_from_nova(
         topology, state.cpu_allocation_ratio, state.ram_allocation_ratio
     )
     told = nova_stats.read(state.stats)

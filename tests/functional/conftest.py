@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 from nova import objects
 
-from pinning_filter import domain_xml, nova_guest, nova_objects
+from pinning_filter import domain_xml, nova_guest, nova_host, nova_objects
 from pinning_filter.compute import guest_xml
 from pinning_filter.demo import cloud as demo_cloud
 from tests.unit.nova_libvirt import ours
@@ -69,7 +69,7 @@ def _beside_nova_s(xml, placement, settings):
 def check_xml(running, server):
     """Ours is, element by element, what the compute's driver wrote."""
     nova_s = etree.fromstring(server.xml)
-    host = nova_objects.host_from_nova(running.host_topologies()[server.host])
+    host = nova_host.host_from_nova(running.host_topologies()[server.host])
     written = domain_xml.domain(
         nova_objects.placement_from_nova(host, server.instance.numa_topology),
         nova_guest.settings(

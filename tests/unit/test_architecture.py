@@ -12,6 +12,7 @@ _XML = {"capabilities_xml", "domain_xml"}
 _NOVA = {
     "nova_fit",
     "nova_guest",
+    "nova_host",
     "nova_objects",
     "nova_pci",
     "nova_stats",

@@ -9,7 +9,7 @@ from pinning_filter import capabilities_xml
 from pinning_filter.core import cpuset
 from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.host import Pages
-from pinning_filter.nova_objects import host_from_nova
+from pinning_filter.nova_host import host_from_nova
 from tests.unit.guests import AMD, ONE_CELL, TWO_CELLS, capabilities
 from tests.unit.nova_libvirt import libvirt_driver
 

@@ -1,0 +1,227 @@
+"""A host's NUMA topology, as Nova keeps it -> ``core.host``, read once.
+
+A scheduler asks thousands of hosts for one request, and most of them have not
+changed since the request before. So what is read of a topology is remembered
+with it, and so is whatever was worked out from that (:class:`Known`). Decides
+nothing, and knows nothing of guests.
+
+The property behind every field of a versioned object costs more than the
+field is worth; so the fields of host cells are read from where the objects
+keep them (``_obj_<field>``), all in one call. Nothing else is read that way.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from nova import objects
+
+from pinning_filter.core.errors import InvalidHost
+from pinning_filter.core.host import Host, HostCell, Pages, threads_of
+
+#: Where a topology remembers what is known of it.
+_KNOWN = "_pinning_filter_known"
+
+#: A cloud has few flavors that one host is asked about again and again.
+_MOST_ANSWERS = 32
+
+_FIELDS = (
+    "id",
+    "pcpuset",
+    "pinned_cpus",
+    "siblings",
+    "cpuset",
+    "memory",
+    "memory_usage",
+    "mempages",
+)
+#: What Nova counts guests by, too.
+_COUNTED = ("_obj_cpu_usage", "_obj_socket")
+_NONE: frozenset[str] = frozenset()
+_NOWHERE: Mapping[int, int] = {}
+_PAGE_FIELDS = ("size_kb", "total", "used", "reserved")
+
+
+def _reader(fields: Iterable[str]) -> Callable[[Any], Any]:
+    return operator.attrgetter(*(f"_obj_{name}" for name in fields))
+
+
+#: Past the constructors, which take longer than all the rest.
+_new = tuple.__new__
+_read_cell = _reader(_FIELDS)
+_read_pages = _reader(_PAGE_FIELDS)
+_read_cells = operator.attrgetter("_obj_cells")
+_read_used = operator.attrgetter("_obj_used")
+
+
+class Known:
+    """What was read of a host's topology, and what follows from it.
+
+    It holds for as long as the topology says the same. Nova changes a host's
+    usage by putting new objects in the place of the old; usage that others
+    change in place, as tests may, is looked at nevertheless.
+    """
+
+    __slots__ = ("answers", "cells", "countable", "says")
+
+    def __init__(
+        self, says: Sequence[tuple[Any, ...]], cells: Sequence[Any]
+    ) -> None:
+        self.says = says  #: what the topology said when it was read
+        self.cells = list(map(_host_cell, says, cells))
+        #: Whether Nova's own accounting (``numa_usage_from_instance_numa``),
+        #: which follows every choice of a host, finds all that it needs.
+        self.countable = all(
+            cell._obj_mempages and all(hasattr(cell, x) for x in _COUNTED)
+            for cell in cells
+        )
+        #: What was asked about the host -> the answer, for who asks again.
+        self.answers: dict[object, Any] = {}
+        if len({cell[0] for cell in self.cells}) < len(cells):
+            raise InvalidHost("host", ["several NUMA cells have the same id"])
+
+    def remember(self, asked: object, answer: Any) -> None:
+        """Keep an answer; not for ever, if many things are asked."""
+        if len(self.answers) >= _MOST_ANSWERS:
+            self.answers.clear()
+        self.answers[asked] = answer
+
+
+def known(
+    topology: objects.NUMATopology, *, countable: bool = False
+) -> Known:
+    """What is known of a topology; read anew if it has changed.
+
+    :param countable: whether to insist on what the fit does not need, but
+        Nova's own accounting: a socket, memory pages and the usage of shared
+        pCPUs in every cell.
+    :raises InvalidHost: naming every field that is missing or makes no sense.
+    """
+    try:
+        cells = _read_cells(topology)
+        says = list(map(_says, cells))
+        kept = vars(topology).get(_KNOWN)
+        if kept is None or kept.says != says:
+            kept = vars(topology)[_KNOWN] = Known(says, cells)
+    except (AttributeError, TypeError) as error:
+        problems = _complaints(topology) or [str(error)]
+        raise InvalidHost("host", problems) from error
+    if countable and not kept.countable:
+        raise InvalidHost("host", _complaints(topology, countable=True))
+    return kept
+
+
+def host_from_nova(
+    topology: objects.NUMATopology,
+    cpu_ratio: float | None = None,
+    ram_ratio: float | None = None,
+    *,
+    networks: bool = True,
+) -> Host:
+    """Read a host's NUMA topology.
+
+    :param cpu_ratio: the host's ``cpu_allocation_ratio``; None: no limit.
+    :param ram_ratio: the host's ``ram_allocation_ratio``; None: no limit.
+    :param networks: whether to read what networks the cells are near to.
+    :raises InvalidHost: naming every field that is missing or makes no sense.
+    """
+    cells = known(topology).cells
+    if networks:
+        cells = list(map(_with_networks, cells, _read_cells(topology)))
+    return Host(cells, cpu_ratio, ram_ratio)
+
+
+def _says(cell: objects.NUMACell) -> tuple[Any, ...]:
+    """What a cell says; equal only where it says the same.
+
+    Most often the very same objects are compared, which takes no time; sets
+    and pages that were changed in place are told by their number and use.
+    """
+    fields = _read_cell(cell)
+    shared_used = getattr(cell, "_obj_cpu_usage", 0)
+    used = list(map(_read_used, fields[7]))
+    return fields, shared_used, len(fields[2]), used
+
+
+def _host_cell(
+    says: tuple[Any, ...], cell: objects.NUMACell
+) -> HostCell:
+    fields, shared_used, _, _ = says
+    number, dedicated, pinned, siblings, shared, memory, used, mempages = (
+        fields
+    )
+    if siblings is None or shared is None:
+        raise TypeError("a field is None")
+    # One look at all numbers: negative if one is, an error if one is none.
+    if number | shared_used | memory | used < 0:
+        raise TypeError("a number is below 0")
+    return _new(
+        HostCell,
+        (
+            number,
+            dedicated,
+            pinned,
+            siblings,
+            shared,
+            shared_used,
+            memory << 10,
+            used << 10,
+            _pages(mempages),
+            getattr(cell, "_obj_socket", None),
+            _NONE,
+            False,
+            (),
+            _NOWHERE,
+            dedicated - pinned,
+            threads_of(siblings),
+        ),
+    )
+
+
+def _pages(mempages: list[objects.NUMAPagesTopology]) -> list[Pages]:
+    try:
+        return [_new(Pages, _read_pages(each)) for each in mempages]
+    except AttributeError:
+        # Before Liberty pages had no "reserved".
+        return [
+            Pages(pages.size_kb, pages.total, pages.used) for pages in mempages
+        ]
+
+
+def _with_networks(read: HostCell, cell: objects.NUMACell) -> HostCell:
+    if "network_metadata" not in cell:
+        return read
+    try:
+        near = cell.network_metadata
+        return read._replace(physnets=near.physnets, tunneled=near.tunneled)
+    except (AttributeError, NotImplementedError) as error:
+        problem = f"NUMA cell {read.id}: its network_metadata cannot be read"
+        raise InvalidHost("host", [problem]) from error
+
+
+def _complaints(topology: Any, countable: bool = False) -> list[str]:
+    """What is wrong with a topology that could not be read."""
+    cells = getattr(topology, "_obj_cells", None)
+    if not isinstance(cells, list | tuple):
+        return [f"a {type(topology).__name__} is not a NUMA topology"]
+    problems = []
+    for index, cell in enumerate(cells):
+        kept = getattr(cell, "__dict__", {})
+        where = f"NUMA cell {kept.get('_obj_id', index)}: its"
+        problems += [
+            f"{where} {name} is "
+            + ("None" if f"_obj_{name}" in kept else "missing")
+            for name in _FIELDS
+            if kept.get(f"_obj_{name}") is None
+        ]
+        if countable:
+            problems += [
+                f"{where} {name.removeprefix('_obj_')} is missing"
+                for name in _COUNTED
+                if name not in kept
+            ]
+            if not kept.get("_obj_mempages"):
+                problems.append(f"{where} memory pages are missing")
+    return problems
