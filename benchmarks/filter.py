@@ -43,7 +43,7 @@ from pinning_filter import nova_fit
 from pinning_filter.scheduler.filter import PinningFilter
 
 #: Where stock needs half a second a host.
-SHORT_HOSTS = 4
+SHORT_HOSTS = 10
 
 
 def run(

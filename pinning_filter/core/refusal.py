@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from typing import NamedTuple
 
 
@@ -117,7 +118,42 @@ _CLAUSES = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+#: Guests that leave, or are moved, can cure these.
+_FOR_NOW = {
+    Code.PCPUS,
+    Code.SIBLINGS,
+    Code.WHOLE_CORES,
+    Code.SHARED_RATIO,
+    Code.MEMORY,
+    Code.MEMORY_RATIO,
+    Code.PAGES,
+    Code.TOGETHER,
+    Code.PHYSNET,
+    Code.TUNNEL,
+    Code.DEVICES,
+}
+#: Only a larger host would cure these; what is left only another kind.
+_TOO_SMALL = {
+    Code.HOST_CELLS,
+    Code.PCPUS_TOTAL,
+    Code.SHARED_CPUS,
+    Code.MEMORY_TOTAL,
+}
+
+
+def distance(fact: Fact) -> tuple[int, float]:
+    """How far from fitting a fact is, the least first.
+
+    What guests that leave can cure comes before what only a larger host can,
+    then the smaller share of what was asked for that is missing.
+    """
+    missing = 1 - fact.free / fact.needed if fact.needed else 1.0
+    if fact.code in _FOR_NOW:
+        return 0, missing
+    return (1, missing) if fact.code in _TOO_SMALL else (2, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
 class Refusal:
     """Why a request does not fit a host.
 
@@ -133,3 +169,35 @@ class Refusal:
     def text(self) -> str:
         """All facts in one line."""
         return "; ".join(fact.text for fact in self.facts)
+
+    @functools.cached_property
+    def headline(self) -> Fact:
+        """The one fact that says best why a host was refused.
+
+        1. A fact about the whole host, if there is one.
+        2. Else, of the guest cells that fit no host cell, the one that is
+           farthest from fitting (:func:`distance`), and of its facts the
+           nearest to fitting. Ties: the order of the facts.
+
+        >>> Refusal((Fact(Code.PCPUS, 6, 2, "pCPUs", 0),
+        ...          Fact(Code.PCPUS, 6, 4, "pCPUs", 1))).headline.free
+        4
+        """
+        by_guest_cell: dict[int | None, list[Fact]] = {}
+        for fact in self.facts:
+            if fact.host_cell is None:
+                return fact
+            by_guest_cell.setdefault(fact.guest_cell, []).append(fact)
+        if not by_guest_cell:
+            return Fact(Code.UNREADABLE)
+        # One that fits somewhere has a fact for fewer host cells than the
+        # rest.
+        most = max(map(len, by_guest_cell.values()))
+        return max(
+            (
+                min(facts, key=distance)
+                for facts in by_guest_cell.values()
+                if len(facts) == most
+            ),
+            key=distance,
+        )

@@ -11,36 +11,13 @@ import collections
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pinning_filter.core.refusal import Code, Fact, Refusal
+from pinning_filter.core.refusal import Code, Fact, Refusal, distance
 from pinning_filter.core.request import (
     CpuPolicy,
     PageSize,
     Request,
     ThreadPolicy,
 )
-
-#: Guests that leave, or are moved, can cure these.
-_FOR_NOW = {
-    Code.PCPUS,
-    Code.SIBLINGS,
-    Code.WHOLE_CORES,
-    Code.SHARED_RATIO,
-    Code.MEMORY,
-    Code.MEMORY_RATIO,
-    Code.PAGES,
-    Code.TOGETHER,
-    Code.PHYSNET,
-    Code.TUNNEL,
-    Code.DEVICES,
-}
-#: Only a larger host would cure these; what is left only another kind.
-_TOO_SMALL = {
-    Code.HOST_CELLS,
-    Code.PCPUS_TOTAL,
-    Code.SHARED_CPUS,
-    Code.MEMORY_TOTAL,
-}
-_UNKNOWN = Fact(Code.UNREADABLE)
 
 
 class Reason(NamedTuple):
@@ -50,58 +27,17 @@ class Reason(NamedTuple):
     hosts: int  #: how many hosts were refused for it
 
 
-def headline(refusal: Refusal) -> Fact:
-    """The one fact that says best why a host was refused.
-
-    1. A fact about the whole host, if there is one.
-    2. Else, of the guest cells that fit no host cell, the one that is
-       farthest from fitting, and of its facts the nearest to fitting.
-
-    How near a fact is: what guests that leave can cure before what only a
-    larger host can, then the smaller share of what was asked for that is
-    missing. Ties: the order of the facts.
-
-    >>> headline(Refusal((Fact(Code.PCPUS, 6, 2, "pCPUs", 0),
-    ...                   Fact(Code.PCPUS, 6, 4, "pCPUs", 1)))).free
-    4
-    """
-    by_guest_cell: dict[int | None, list[Fact]] = {}
-    for fact in refusal.facts:
-        if fact.host_cell is None:
-            return fact
-        by_guest_cell.setdefault(fact.guest_cell, []).append(fact)
-    if not by_guest_cell:
-        return _UNKNOWN
-    # One that fits somewhere has a fact for fewer host cells than the rest.
-    most = max(map(len, by_guest_cell.values()))
-    return max(
-        (
-            min(facts, key=_distance)
-            for facts in by_guest_cell.values()
-            if len(facts) == most
-        ),
-        key=_distance,
-    )
-
-
-def _distance(fact: Fact) -> tuple[int, float]:
-    missing = 1 - fact.free / fact.needed if fact.needed else 1.0
-    if fact.code in _FOR_NOW:
-        return 0, missing
-    return (1, missing) if fact.code in _TOO_SMALL else (2, 1.0)
-
-
 def reasons(refusals: Iterable[Refusal]) -> list[Reason]:
     """The reasons, the most frequent first; ties: the nearest, the first."""
     found: dict[tuple[Code, str], list[Fact]] = collections.defaultdict(list)
     for refusal in refusals:
-        fact = headline(refusal)
+        fact = refusal.headline
         found[fact.code, fact.unit].append(fact)
     made = [
-        Reason(min(facts, key=_distance), len(facts))
+        Reason(min(facts, key=distance), len(facts))
         for facts in found.values()
     ]
-    return sorted(made, key=lambda made: (-made.hosts, _distance(made.fact)))
+    return sorted(made, key=lambda made: (-made.hosts, distance(made.fact)))
 
 
 def sentence(

@@ -10,7 +10,7 @@ from pinning_filter.core.request import (
     Request,
     ThreadPolicy,
 )
-from pinning_filter.core.summary import asked, headline, reasons, sentence
+from pinning_filter.core.summary import asked, reasons, sentence
 
 
 def guest(*sizes, **fields):
@@ -88,7 +88,7 @@ TOTAL = Fact(Code.PCPUS_TOTAL, 6, 4, "pCPUs", 1)
     ],
 )
 def test_headline(facts, expected):
-    assert headline(Refusal(tuple(facts))) == expected
+    assert Refusal(tuple(facts)).headline == expected
 
 
 def test_reasons_are_counted_and_the_most_frequent_comes_first():
