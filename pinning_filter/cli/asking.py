@@ -6,16 +6,20 @@ Imported only when needed: Nova takes seconds.
 from __future__ import annotations
 
 import argparse
-import types
-from typing import Any
 
 from nova import conf
 
-from pinning_filter import nova_fit, nova_pci
-from pinning_filter.cli import cloud_inputs, nova_inputs, nova_question
+from pinning_filter import nova_fit
+from pinning_filter.cli import (
+    cloud_inputs,
+    nova_inputs,
+    nova_question,
+    verdicts,
+)
 from pinning_filter.cli.output import InputError
 from pinning_filter.cli.question import Question
-from pinning_filter.cli.snapshot import Flavor, Node, Snapshot
+from pinning_filter.cli.snapshot import Flavor, Snapshot
+from pinning_filter.cli.verdicts import Others
 from pinning_filter.core.fit import Strategy
 
 
@@ -31,10 +35,30 @@ def question(args: argparse.Namespace, snapshot: Snapshot) -> Question:
     :raises InputError: naming the argument that leads nowhere.
     """
     _configured()
+    live = cloud_inputs.is_live(args)
     if args.server:
-        if cloud_inputs.is_live(args):
-            return cloud_inputs.session(args).question(args.server)
+        if live:
+            from pinning_filter.cli.live import servers
+
+            return servers.question(cloud_inputs.session(args), args.server)
         return _of_guest(args.server, snapshot)
+    if not live:
+        # The file's aliases of PCI devices, in place of a nova.conf's.
+        conf.CONF.set_override("alias", list(snapshot.pci_aliases), "pci")
+    guest = _guest(args, snapshot)
+    with nova_inputs.complaints("the guest"):
+        spec = nova_question.spec(guest)
+        if live:
+            from pinning_filter.cli.live import servers
+
+            return servers.of_spec(cloud_inputs.session(args), spec)
+        return nova_question.of_spec(spec, guest)
+
+
+def _guest(
+    args: argparse.Namespace, snapshot: Snapshot
+) -> nova_inputs.Guest:
+    """The flavor and the image that the arguments name or describe."""
     image: dict[str, str] = {}
     if args.image:
         if not cloud_inputs.is_live(args):
@@ -44,17 +68,24 @@ def question(args: argparse.Namespace, snapshot: Snapshot) -> Question:
             )
         image = cloud_inputs.session(args).image(args.image)
     image |= dict(args.image_property)
-    if args.flavor:
-        found = _flavor(args.flavor, snapshot)
-        specs = {**found.extra_specs, **dict(args.property)}
-        flavor = nova_question.flavor_of(found)
-        flavor.extra_specs = specs
-        guest = nova_inputs.read(flavor, nova_inputs.image(image))
-    else:
-        guest = nova_inputs.guest(
-            args.vcpus, args.ram, dict(args.property), image
-        )
-    return nova_question.question(guest)
+    specs = dict(args.property)
+    if not args.flavor:
+        return nova_inputs.guest(args.vcpus, args.ram, specs, image)
+    flavor = nova_question.flavor(_flavor(args.flavor, snapshot))
+    flavor.extra_specs = {**flavor.extra_specs, **specs}
+    return nova_inputs.read(flavor, nova_inputs.image(image))
+
+
+def others(
+    args: argparse.Namespace, snapshot: Snapshot, question: Question
+) -> Others:
+    """What the scheduler's other filters say of the snapshot's hosts."""
+    if question.spec is None or not cloud_inputs.is_live(args):
+        return verdicts.of_file(snapshot)
+    from pinning_filter.cli.live import filters
+
+    names = {node.name for node in snapshot.nodes}
+    return filters.ask(cloud_inputs.session(args), question.spec, names)
 
 
 def _configured() -> None:
@@ -82,21 +113,3 @@ def _of_guest(server: str, snapshot: Snapshot) -> Question:
             if server in (guest.id, guest.name):
                 return Question(guest.request)
     raise InputError(f"SERVER: the file has no guest {server!r}")
-
-
-def devices(node: Node, question: Question) -> nova_pci.NovaDevices | None:
-    """The devices of a compute node, as Nova counts them."""
-    host = node.host
-    if host is None or not (question.pci_requests or node.pci_pools):
-        return None
-    cells: list[Any] = [
-        types.SimpleNamespace(id=cell.id, socket=cell.socket)
-        for cell in host.cells
-    ]
-    topology = types.SimpleNamespace(cells=cells)
-    pools = [dict(pool) for pool in node.pci_pools]
-    return nova_pci.NovaDevices(
-        nova_pci.LightStats(topology, pools),
-        list(question.pci_requests),
-        None,
-    )

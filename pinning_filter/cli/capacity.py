@@ -225,7 +225,7 @@ def _request(flavor: Flavor) -> Request | None:
     from pinning_filter.cli import nova_inputs, nova_question
 
     guest = nova_inputs.read(
-        nova_question.flavor_of(flavor), nova_inputs.image({})
+        nova_question.flavor(flavor), nova_inputs.image({})
     )
     if guest.request is None or not _pins(guest.request):
         return None

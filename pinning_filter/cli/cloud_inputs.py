@@ -18,7 +18,7 @@ from pinning_filter.cli.snapshot import Node, Snapshot
 from pinning_filter.core.errors import Invalid
 
 if TYPE_CHECKING:
-    from pinning_filter.cli import live
+    from pinning_filter.cli.live.session import Session
 
 #: Seconds that a cell may take to answer.
 _PATIENCE = 60
@@ -75,7 +75,10 @@ def read(args: argparse.Namespace, *, placement: bool = False) -> Snapshot:
     if files:
         snapshot = _of_file(files[0])
     else:
-        snapshot = _live().snapshot(session(args), placement=placement)
+        mine = session(args)
+        from pinning_filter.cli.live import cloud
+
+        snapshot = cloud.snapshot(mine, with_placement=placement)
     try:
         return snapshot.only(names)
     except KeyError as error:
@@ -92,20 +95,15 @@ def is_live(args: argparse.Namespace) -> bool:
     return not any(map(_is_file, args.host))
 
 
-def session(args: argparse.Namespace) -> live.Session:
+def session(args: argparse.Namespace) -> Session:
     """Nova's databases, for who needs more of them than a snapshot.
 
     :raises InputError: if nova.conf has no database.
     """
-    return _live().Session(args.config_file, args.config_dir, args.timeout)
+    inputs.nova()  # without what Nova prints when it is imported
+    from pinning_filter.cli.live.session import Session
 
-
-def _live() -> live:  # type: ignore[valid-type]
-    """``live``, which takes Nova, and without what Nova prints."""
-    inputs.nova()
-    from pinning_filter.cli import live
-
-    return live
+    return Session(args.config_file, args.config_dir, args.timeout)
 
 
 def _is_file(text: str) -> bool:

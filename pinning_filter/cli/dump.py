@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from pinning_filter.cli import cloud_inputs, dumpfile
+from pinning_filter.cli import anonymous, cloud_inputs, dumpfile
 from pinning_filter.cli.output import Command, InputError, Status
 
 
@@ -54,7 +54,7 @@ examples:
         cloud_inputs.report_unreachable(snapshot)
         status = Status.INCOMPLETE if snapshot.unreachable else Status.YES
         if parsed_args.anonymous:
-            snapshot = dumpfile.anonymous(snapshot)
+            snapshot = anonymous.anonymous(snapshot)
         data = dumpfile.write(snapshot)
         if parsed_args.file:
             _save(parsed_args.file, data)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -49,6 +48,8 @@ def write(snapshot: Snapshot) -> dict[str, Any]:
         "version": VERSION,
         "taken": snapshot.taken,
         "unreachable": dict(snapshot.unreachable),
+        "filters": snapshot.filters and list(snapshot.filters),
+        "pci_aliases": list(snapshot.pci_aliases),
         "flavors": [
             {**_fields(flavor), "extra_specs": dict(flavor.extra_specs)}
             for flavor in snapshot.flavors
@@ -175,6 +176,9 @@ def read(data: Any, name: str) -> Snapshot:
             tuple(Flavor(**flavor) for flavor in data["flavors"]),
             data["unreachable"],
             data["taken"],
+            # These two came later than the rest.
+            data.get("filters") and tuple(data["filters"]),
+            tuple(data.get("pci_aliases", ())),
         )
         _ = snapshot.cloud  # complains of names that repeat
         return snapshot
@@ -286,59 +290,3 @@ def _read_guest(data: Mapping[str, Any], host: Host | None) -> Guest:
         data["flavor"],
         data["fixed"],
     )
-
-
-def anonymous(snapshot: Snapshot) -> Snapshot:
-    """The same cloud with every name replaced by a number."""
-    guests = itertools.count(1)
-    cells = _numbered("cell")
-    zones = _numbered("zone")
-    aggregates = _numbered("aggregate")
-    flavors = _numbered("flavor")
-    nodes = tuple(
-        dataclasses.replace(
-            node,
-            name=f"host-{number:05}",
-            cell=cells(node.cell),
-            zone=zones(node.zone),
-            closed="closed" if node.closed else "",
-            problem="unreadable" if node.problem else "",
-            aggregates=tuple(
-                Aggregate(aggregates(each.name), {})
-                for each in node.aggregates
-            ),
-            guests=tuple(
-                dataclasses.replace(
-                    guest,
-                    id=f"guest-{next(guests)}",
-                    name="",
-                    flavor=flavors(guest.flavor),
-                )
-                for guest in node.guests
-            ),
-        )
-        for number, node in enumerate(snapshot.nodes, 1)
-    )
-    return dataclasses.replace(
-        snapshot,
-        nodes=nodes,
-        flavors=tuple(
-            dataclasses.replace(flavor, name=flavors(flavor.name))
-            for flavor in snapshot.flavors
-        ),
-        unreachable={
-            cells(name): "unreachable" for name in snapshot.unreachable
-        },
-    )
-
-
-def _numbered(what: str) -> Callable[[str], str]:
-    """Names to numbers, the same name to the same number."""
-    numbers: dict[str, str] = {}
-
-    def name(text: str) -> str:
-        if not text:
-            return ""
-        return numbers.setdefault(text, f"{what}-{len(numbers) + 1}")
-
-    return name

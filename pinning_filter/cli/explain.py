@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import collections
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pinning_filter.cli import cloud_inputs, inputs, verdicts
+from pinning_filter.cli import cloud_inputs, inputs
+from pinning_filter.cli.findings import Finding, Stage
 from pinning_filter.cli.output import (
     InputError,
     Lister,
@@ -17,10 +18,12 @@ from pinning_filter.cli.output import (
 )
 from pinning_filter.cli.question import Question
 from pinning_filter.cli.snapshot import Snapshot
-from pinning_filter.cli.verdicts import Finding, Verdict
 from pinning_filter.core import summary
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Refusal
+
+if TYPE_CHECKING:
+    from pinning_filter.cli.verdicts import Others, Verdict
 
 _FOR_PEOPLE = (
     "host",
@@ -30,6 +33,16 @@ _FOR_PEOPLE = (
     "text",
     "remedies",
 )
+
+
+#: Who turns hosts away, as a sentence names it.
+_STAGES = {
+    Stage.SERVICE: "the state of the service",
+    Stage.ZONE: "the availability zone",
+    Stage.AGGREGATE: "AggregateInstanceExtraSpecsFilter",
+    Stage.PLACEMENT: "the Placement API",
+    Stage.DEVICES: "PciPassthroughFilter",
+}
 
 
 class Explain(Lister):
@@ -105,11 +118,13 @@ examples:
         """Judge every compute node; the verdicts as rows."""
         _check(parsed_args)
         snapshot = cloud_inputs.read(parsed_args, placement=True)
-        from pinning_filter.cli import asking
+        from pinning_filter.cli import asking, verdicts
 
         question = asking.question(parsed_args, snapshot)
+        others = asking.others(parsed_args, snapshot, question)
+        strategy = asking.strategy()
         judged = [
-            verdicts.judge(node, question, asking.strategy(), asking.devices)
+            verdicts.judge(node, question, strategy, snapshot.filters, others)
             for node in snapshot.nodes
         ]
         fitting = sum(verdict.fits for verdict in judged)
@@ -118,7 +133,9 @@ examples:
         elif not fitting:
             self.status = Status.NO
         cloud_inputs.report_unreachable(snapshot)
-        self.before = "\n".join(_heading(snapshot, question, judged))
+        self.before = "\n".join(
+            _heading(snapshot, question, judged, others)
+        )
         rows = [row for verdict in judged for row in _rows(verdict)]
         return self.answer(parsed_args, _FOR_PEOPLE, rows)
 
@@ -152,39 +169,77 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _heading(
-    snapshot: Snapshot, question: Question, judged: list[Verdict]
+    snapshot: Snapshot,
+    question: Question,
+    judged: list[Verdict],
+    others: Others,
 ) -> Iterator[str]:
     """What was asked, and the answer in a sentence or two."""
     if question.fault:
         yield f"Nova says: {one_line(question.fault)}"
+    if snapshot.taken:
+        yield f"The cloud is that of {one_line(snapshot.taken)}."
     if question.request is None:
         yield (
             "The server asks for no NUMA topology: PinningFilter passes every "
-            "host, and only what comes before it can refuse."
+            "host, and only what is beside it can refuse."
         )
-    if snapshot.taken:
-        yield f"The cloud is that of {one_line(snapshot.taken)}."
     fitting = sum(verdict.fits for verdict in judged)
     if fitting:
-        what = summary.asked(question.request)
-        hosts = f"{fitting} of {len(judged)} hosts"
-        yield f"{hosts} can take {what}."
-    if question.request is None:
-        return
-    refusals = [
-        verdict.answer
+        what = "the server"
+        if question.request is not None:
+            what = summary.asked(question.request)
+        yield f"{fitting} of {_hosts(len(judged))} can take {what}."
+    elif question.request is not None:
+        refusals = [
+            verdict.answer
+            for verdict in judged
+            if isinstance(verdict.answer, Refusal)
+        ]
+        if refusals:
+            yield summary.sentence(question.request, refusals)
+    yield from _turned_away(judged)
+    yield from _beside(snapshot, question, others)
+
+
+def _turned_away(judged: list[Verdict]) -> Iterator[str]:
+    """Who beside PinningFilter refuses how many hosts."""
+    who = collections.Counter(
+        finding.code
+        if finding.stage is Stage.OTHER_FILTER
+        else _STAGES[finding.stage]
         for verdict in judged
-        if isinstance(verdict.answer, Refusal)
-    ]
-    if refusals and not fitting:
-        yield summary.sentence(question.request, refusals)
-    early = collections.Counter(
-        verdict.findings[0].stage.value
-        for verdict in judged
-        if not verdict.reaches_filter
+        if (finding := verdict.turned_away)
     )
-    for stage, number in early.most_common():
-        yield f"Turned away before the filter by {stage}: {number}."
+    if who:
+        counted = ", ".join(
+            f"{_hosts(number)} by {name}" for name, number in who.most_common()
+        )
+        yield f"Turned away elsewhere: {counted}."
+
+
+def _beside(
+    snapshot: Snapshot, question: Question, others: Others
+) -> Iterator[str]:
+    """What the answer leaves out, and where it is not Nova's."""
+    if question.forced:
+        yield (
+            f"The server was forced to {one_line(', '.join(question.forced))}"
+            ": Nova asks no filter then. All hosts are judged here."
+        )
+    if snapshot.filters is not None and "PinningFilter" not in (
+        snapshot.filters
+    ):
+        yield (
+            "nova.conf does not enable PinningFilter here: what it would say "
+            "is told."
+        )
+    for name, why in others.not_asked.items():
+        yield f"Not asked: {one_line(name)}, {one_line(why)}."
+
+
+def _hosts(number: int) -> str:
+    return "1 host" if number == 1 else f"{number} hosts"
 
 
 def _rows(verdict: Verdict) -> Iterator[dict[str, Any]]:

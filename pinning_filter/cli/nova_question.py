@@ -6,8 +6,12 @@ is asked here. Imported only when needed: Nova takes seconds.
 
 from __future__ import annotations
 
-from nova import conf, objects
+import uuid
+
+from nova import conf, context, objects
+from nova.pci import request
 from nova.scheduler import utils as scheduler_utils
+from nova.virt import hardware
 
 from pinning_filter.cli import nova_inputs
 from pinning_filter.cli.question import Question, Resources
@@ -17,42 +21,50 @@ from pinning_filter.cli.snapshot import Flavor
 _DISABLED = "COMPUTE_STATUS_DISABLED"
 
 
-def flavor_of(flavor: Flavor) -> objects.Flavor:
+def flavor(known: Flavor) -> objects.Flavor:
     """A flavor as Nova's own object."""
     return objects.Flavor(
-        name=flavor.name,
-        flavorid=flavor.name,
-        vcpus=flavor.vcpus,
-        memory_mb=flavor.ram_mib,
-        root_gb=flavor.disk_gib,
+        name=known.name,
+        flavorid=known.name,
+        vcpus=known.vcpus,
+        memory_mb=known.ram_mib,
+        root_gb=known.disk_gib,
         ephemeral_gb=0,
         swap=0,
-        extra_specs=dict(flavor.extra_specs),
+        extra_specs=dict(known.extra_specs),
     )
 
 
-def question(guest: nova_inputs.Guest) -> Question:
-    """What is asked for a new server of a flavor and an image.
-
-    :raises InputError: with Nova's own words for what it would refuse.
-    """
-    with nova_inputs.complaints("the guest"):
-        return of_spec(
-            objects.RequestSpec(
-                flavor=guest.flavor,
-                image=guest.image,
-                is_bfv=False,
-                requested_resources=[],
-                request_level_params=objects.RequestLevelParams(),
-            ),
-            guest,
-        )
+def spec(guest: nova_inputs.Guest) -> objects.RequestSpec:
+    """What Nova's API would ask its scheduler for a new server."""
+    policy = hardware.get_pci_numa_policy_constraint(guest.flavor, guest.image)
+    made = objects.RequestSpec.from_components(
+        context.get_admin_context(),
+        instance_uuid=str(uuid.uuid4()),
+        image=guest.image,
+        flavor=guest.flavor,
+        numa_topology=hardware.numa_get_constraints(guest.flavor, guest.image),
+        pci_requests=request.get_pci_requests_from_flavor(
+            guest.flavor, policy
+        ),
+        filter_properties={},
+        instance_group=None,
+        availability_zone=None,
+    )
+    made.is_bfv = False
+    return made
 
 
 def of_spec(
-    spec: objects.RequestSpec, guest: nova_inputs.Guest, fault: str = ""
+    spec: objects.RequestSpec,
+    guest: nova_inputs.Guest,
+    fault: str = "",
+    forced: tuple[str, ...] = (),
 ) -> Question:
-    """What is asked for a server, by the request that Nova keeps of it."""
+    """What is asked for a server, by the request that Nova keeps of it.
+
+    :param forced: the hosts that whoever asked insists on.
+    """
     asked = [True]
     if not conf.CONF.workarounds.disable_fallback_pcpu_query:
         asked.append(False)
@@ -70,6 +82,8 @@ def of_spec(
         zone=zone or "",
         pci_requests=tuple(pci_requests.requests) if pci_requests else (),
         fault=fault,
+        forced=forced,
+        spec=spec,
     )
 
 

@@ -33,3 +33,6 @@ class Question:
     pci_requests: tuple[Any, ...] = ()
     #: What Nova wrote down as the server's fault.
     fault: str = ""
+    forced: tuple[str, ...] = ()  #: hosts that whoever asked insists on
+    #: Nova's own request, for Nova's own filters; None: not from Nova.
+    spec: Any = None

@@ -90,6 +90,10 @@ class Snapshot:
     #: Cells (v2) that did not answer: name -> why. Their hosts are not here.
     unreachable: Mapping[str, str] = dataclasses.field(default_factory=dict)
     taken: str = ""  #: when, in UTC
+    #: The scheduler's enabled filters; None: they are not known.
+    filters: tuple[str, ...] | None = None
+    #: Aliases of PCI devices that flavors name, as in nova.conf: JSON.
+    pci_aliases: tuple[str, ...] = ()
 
     @property
     def cloud(self) -> Cloud:

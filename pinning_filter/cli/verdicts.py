@@ -1,48 +1,53 @@
 """What becomes of a question on each compute node, and why.
 
-The engine speaks for what the filter sees. What a request meets before that,
-services, zones, aggregates and the Placement API, is read from the snapshot
-here, in the same words: something is needed, and so much of it is there.
+The engine speaks for PinningFilter; what else speaks against a node is found
+beside it. Imported only when needed: Nova, which counts devices, takes
+seconds.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import enum
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
-from pinning_filter.cli.question import Question, Resources
-from pinning_filter.cli.snapshot import Node, Provider
+from pinning_filter.cli import findings, nova_devices
+from pinning_filter.cli.findings import Finding, Stage
+from pinning_filter.cli.question import Question
+from pinning_filter.cli.snapshot import Node, Snapshot
 from pinning_filter.core.fit import SPREAD, Devices, Strategy, fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.core.remedy import remedies
 from pinning_filter.core.request import CpuPolicy, Request, ThreadPolicy
 
-
-class Stage(str, enum.Enum):
-    """Who turns a request away. The values are stable."""
-
-    SERVICE = "service"  #: the compute service takes no guests
-    ZONE = "zone"  #: another availability zone is asked for
-    AGGREGATE = "aggregate"  #: an aggregate wants other extra specs
-    PLACEMENT = "placement"  #: the Placement API offers no candidate there
-    FILTER = "filter"  #: PinningFilter
+#: The filters that the engine, and the state of the service, answer for.
+ANSWERED = ("PinningFilter", "NUMATopologyFilter", "ComputeFilter")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """One reason against a compute node."""
+@dataclasses.dataclass(slots=True)
+class Others:
+    """What Nova itself says beside PinningFilter, host by host."""
 
-    stage: Stage
-    code: str  #: stable: a :class:`Code`, or for other stages see below
-    text: str
-    needed: float | None = None
-    free: float | None = None
-    unit: str = ""
-    host_cell: int | None = None
-    guest_cell: int | None = None
+    #: Host -> the other filters that refuse it.
+    refused: dict[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict
+    )
+    #: Filter -> why it could not be asked.
+    not_asked: dict[str, str] = dataclasses.field(default_factory=dict)
+    #: Hosts with an allocation candidate; None: it is not known.
+    offered: set[str] | None = None
+
+
+def of_file(snapshot: Snapshot) -> Others:
+    """What a file cannot know: what its cloud's other filters would say."""
+    told = (*ANSWERED, findings.AGGREGATE_FILTER, findings.DEVICES_FILTER)
+    return Others(
+        not_asked={
+            name: "the cloud is read from a file"
+            for name in snapshot.filters or ()
+            if name not in told
+        }
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()  #: empty: it fits
     #: What the engine says, whether or not it is ever asked.
     answer: Placement | Refusal | None = None
-    #: Changes after which the engine would accept, as clauses.
+    #: Changes after which it would fit, as clauses.
     remedies: tuple[str, ...] = ()
 
     @property
@@ -62,184 +67,95 @@ class Verdict:
         return not self.findings
 
     @property
-    def reaches_filter(self) -> bool:
-        """Whether the filter is asked at all."""
-        return all(each.stage is Stage.FILTER for each in self.findings)
-
-
-#: From a node to its devices, for questions that ask for some.
-FindDevices = Callable[[Node, Question], Devices | None]
+    def turned_away(self) -> Finding | None:
+        """What keeps the request from the filter, if anything does."""
+        for each in self.findings:
+            if each.stage is not Stage.FILTER:
+                return each
+        return None
 
 
 def judge(
     node: Node,
     question: Question,
     strategy: Strategy = SPREAD,
-    devices: FindDevices | None = None,
+    filters: Sequence[str] | None = None,
+    others: Others | None = None,
 ) -> Verdict:
-    """Everything that speaks against a compute node, not only the first."""
-    findings = [
-        *_service(node),
-        *_zone(node, question),
-        *_aggregates(node, question),
-        *_placement(node.provider, question.resources),
-    ]
+    """Everything that speaks against a compute node, not only the first.
+
+    :param filters: the scheduler's enabled filters; None: they are not known.
+    :param others: what these said, if they were asked.
+    """
+    found = findings.beside(node, question, filters)
+    found += nova_devices.lacking(node, question)
+    found += _said(node, others or Others(), found)
     request = question.request
     if request is None:
-        return Verdict(node, tuple(findings))
-    found = devices(node, question) if devices else None
-    answer: Placement | Refusal
-    if node.problem:
-        answer = Refusal((Fact(Code.UNREADABLE, detail=node.problem),))
-    elif node.host is None:
-        answer = Refusal((Fact(Code.NO_TOPOLOGY),))
-    elif _needs_threads(request) and not node.host.has_threads:
-        # What the filter asks first, too.
-        answer = Refusal((Fact(Code.NO_SMT, 2, 1, "threads a core"),))
-    else:
-        answer = fit(node.host, request, found, strategy)
+        return Verdict(node, tuple(found))
+    devices = nova_devices.of(node, question)
+    answer = _engine(node, request, devices, strategy)
     if isinstance(answer, Placement):
-        return Verdict(node, tuple(findings), answer)
-    findings += [_finding(fact) for fact in answer.facts]
+        return Verdict(node, tuple(found), answer)
+    found += map(findings.of_fact, answer.facts)
     cures: Sequence[str] = ()
-    if node.host is not None and not node.problem:
+    if node.host and not node.problem and all(map(_curable, found)):
         cures = [
             cure.text
             for cure in remedies(node.host, request, strategy)
-            if found is None or fit(cure.host, cure.request, found, strategy)
+            if fit(cure.host, cure.request, devices, strategy)
         ]
-    return Verdict(node, tuple(findings), answer, tuple(cures))
+    return Verdict(node, tuple(found), answer, tuple(cures))
 
 
-def _needs_threads(request: Request) -> bool:
-    return (
+def _engine(
+    node: Node,
+    request: Request,
+    devices: Devices | None,
+    strategy: Strategy,
+) -> Placement | Refusal:
+    """The answer of PinningFilter."""
+    if node.problem:
+        return Refusal((Fact(Code.UNREADABLE, detail=node.problem),))
+    if node.host is None:
+        return Refusal((Fact(Code.NO_TOPOLOGY),))
+    if (
         request.cpu_policy is CpuPolicy.DEDICATED
         and request.thread_policy is ThreadPolicy.REQUIRE
-    )
+        and not node.host.has_threads
+    ):
+        # What the filter asks first, too.
+        return Refusal((Fact(Code.NO_SMT, 2, 1, "threads a core"),))
+    return fit(node.host, request, devices, strategy)
 
 
-def _finding(fact: Fact) -> Finding:
-    return Finding(
-        Stage.FILTER,
-        fact.code.value,
-        # The host cell has a column of its own.
-        fact._replace(host_cell=None, guest_cell=None).text,
-        fact.needed or None,
-        fact.free if fact.needed else None,
-        fact.unit,
-        fact.host_cell,
-        fact.guest_cell,
-    )
-
-
-def _service(node: Node) -> Iterator[Finding]:
-    if node.closed:
-        yield Finding(Stage.SERVICE, "closed", node.closed)
-
-
-def _zone(node: Node, question: Question) -> Iterator[Finding]:
-    if question.zone and node.zone and question.zone != node.zone:
-        yield Finding(
-            Stage.ZONE,
-            "zone",
-            f"is in availability zone {node.zone}, not {question.zone}",
-        )
-
-
-#: Extra specs for aggregates alone, as Nova's own filter reads them.
-_SCOPE = "aggregate_instance_extra_specs:"
-#: A comparison, not a value: whether it holds is left to Nova.
-_OPERATOR = re.compile(r"(<|>|=|!|s[=!<>]).* ")
-
-
-def _aggregates(node: Node, question: Question) -> Iterator[Finding]:
-    """Only specs within the scope: others are for whoever knows them."""
-    for key, wanted in sorted(question.extra_specs.items()):
-        if not key.startswith(_SCOPE):
-            continue
-        name = key.removeprefix(_SCOPE)
-        values = {
-            value.strip()
-            for aggregate in node.aggregates
-            for value in aggregate.metadata.get(name, "").split(",")
-            if name in aggregate.metadata
-        }
-        if not values:
-            text = f"no aggregate has {name}, the flavor wants {wanted}"
-        elif wanted in values or _OPERATOR.match(wanted):
-            continue
-        else:
-            text = (
-                f"its aggregates have {name} {', '.join(sorted(values))}, "
-                f"the flavor wants {wanted}"
-            )
-        yield Finding(Stage.AGGREGATE, "aggregate", text)
-
-
-def _placement(
-    provider: Provider | None, alternatives: Sequence[Resources]
-) -> Sequence[Finding]:
-    """Why no alternative is to be had; the reasons against the first."""
-    if provider is None:
-        return ()
-    reasons = [
-        [*_missing(provider, asked), *_traits(provider, asked)]
-        for asked in alternatives
+def _said(
+    node: Node, others: Others, found: Sequence[Finding]
+) -> list[Finding]:
+    """What Nova says, where nothing that is found says it with reasons."""
+    stages = {each.stage for each in found}
+    told = {
+        findings.AGGREGATE_FILTER: Stage.AGGREGATE in stages,
+        findings.DEVICES_FILTER: Stage.DEVICES in stages,
+    }
+    said = [
+        Finding(Stage.OTHER_FILTER, name, f"{name} refuses the host")
+        for name in others.refused.get(node.name, ())
+        if not told.get(name)
     ]
-    return reasons[0] if reasons and all(reasons) else ()
+    offered = others.offered is None or node.name in others.offered
+    if not offered and not stages & {
+        Stage.PLACEMENT, Stage.SERVICE, Stage.ZONE
+    }:
+        text = "the Placement API has no allocation candidate there"
+        said.append(Finding(Stage.PLACEMENT, "candidates", text))
+    return said
 
 
-def _missing(provider: Provider, asked: Resources) -> Iterator[Finding]:
-    for name, amount in sorted(asked.amounts.items()):
-        inventory = provider.inventories.get(name)
-        if inventory is None:
-            # Disks and devices may be those of other providers.
-            if name in _ALWAYS_THERE:
-                text = f"needs {amount} {name}, has no inventory of it"
-                yield _short(text, amount, 0, name)
-            continue
-        free = max(0, inventory.free)
-        if amount > free:
-            room = int(
-                (inventory.total - inventory.reserved) * inventory.ratio
-            )
-            text = f"needs {amount} {name}, {free} of {room} are free"
-            yield _short(text, amount, free, name)
-        elif amount > inventory.most:
-            text = f"needs {amount} {name}, one guest may have "
-            text += str(inventory.most)
-            yield _short(text, amount, inventory.most, name)
-        elif amount % inventory.step:
-            text = f"{amount} {name} are no multiple of {inventory.step}"
-            yield _short(text, amount, free, name)
-
-
-_ALWAYS_THERE = ("PCPU", "VCPU", "MEMORY_MB")
-
-
-def _short(text: str, amount: int, free: int, name: str) -> Finding:
-    return Finding(Stage.PLACEMENT, "resource", text, amount, free, name)
-
-
-#: Traits that need more than their name to be understood.
-_MEANINGS = {
-    ("HW_CPU_HYPERTHREADING", True): "thread policy require needs SMT",
-    ("HW_CPU_HYPERTHREADING", False): "thread policy isolate needs no SMT",
-}
-
-
-def _traits(provider: Provider, asked: Resources) -> Iterator[Finding]:
-    for trait in sorted(asked.required - provider.traits):
-        why = _MEANINGS.get((trait, True))
-        yield Finding(
-            Stage.PLACEMENT,
-            "trait_missing",
-            f"has no trait {trait}" + (f": {why}" if why else ""),
+def _curable(finding: Finding) -> bool:
+    """Whether what helps the engine helps here, too."""
+    if finding.stage is Stage.PLACEMENT:
+        return finding.unit in ("PCPU", "VCPU", "MEMORY_MB") or (
+            "HW_CPU_HYPERTHREADING" in finding.text
         )
-    for trait in sorted(asked.forbidden & provider.traits):
-        why = _MEANINGS.get((trait, False))
-        yield Finding(
-            Stage.PLACEMENT,
-            "trait_forbidden",
-            f"has the trait {trait}" + (f": {why}" if why else ""),
-        )
+    return finding.stage is Stage.FILTER

@@ -61,6 +61,8 @@ class Fact(NamedTuple):
         clause = _CLAUSES[self.code].format(
             needed=amount(self.needed, self.unit),
             free=amount(self.free, self.unit),
+            s="" if self.needed == 1 else "s",
+            free_s="" if self.free == 1 else "s",
             detail=self.detail,
         )
         if self.host_cell is None:
@@ -82,18 +84,18 @@ def amount(number: float, unit: str) -> str:
 
 
 _CLAUSES = {
-    Code.HOST_CELLS: "needs {needed} NUMA cells, the host has {free}",
-    Code.PCPUS: "needs {needed} free pCPUs, has {free}",
-    Code.PCPUS_TOTAL: "needs {needed} pCPUs, has {free} in all",
+    Code.HOST_CELLS: "needs {needed} NUMA cell{s}, the host has {free}",
+    Code.PCPUS: "needs {needed} free pCPU{s}, has {free}",
+    Code.PCPUS_TOTAL: "needs {needed} pCPU{s}, has {free} in all",
     Code.NO_SMT: "thread policy require needs SMT, there is none",
     Code.SMT: "thread policy isolate needs cores of one thread here, "
     "they have {free}",
-    Code.SIBLINGS: "thread policy require needs {needed} free pCPUs beside "
+    Code.SIBLINGS: "thread policy require needs {needed} free pCPU{s} beside "
     "a sibling, has {free}",
     Code.WHOLE_CORES: "thread policy isolate needs {needed} wholly free "
-    "cores, has {free}",
-    Code.SHARED_CPUS: "needs {needed} shared pCPUs, has {free}",
-    Code.SHARED_RATIO: "needs room for {needed} shared vCPUs, the CPU "
+    "core{s}, has {free}",
+    Code.SHARED_CPUS: "needs {needed} shared pCPU{s}, has {free}",
+    Code.SHARED_RATIO: "needs room for {needed} shared vCPU{s}, the CPU "
     "allocation ratio leaves {free}",
     Code.MEMORY: "needs {needed} of free memory, has {free}",
     Code.MEMORY_TOTAL: "needs {needed} of memory, has {free} in all",
@@ -104,11 +106,11 @@ _CLAUSES = {
     "size {detail}",
     Code.PAGES: "needs {needed} in free pages of {detail}, has {free}",
     Code.TOGETHER: "{needed} guest cells need a host cell each, only {free} "
-    "host cells can take one of them",
+    "host cell{free_s} can take one of them",
     Code.PHYSNET: "no host cell near the physical network {detail} is free "
     "for the guest",
     Code.TUNNEL: "no host cell near the tunnel endpoint is free for the guest",
-    Code.DEVICES: "needs {needed} PCI devices near the guest's NUMA cells, "
+    Code.DEVICES: "needs {needed} PCI device{s} near the guest's NUMA cells, "
     "has {free}",
     Code.CANDIDATES: "no allocation candidate of the Placement API is left",
     Code.STOCK_CLAIM: "the host runs plain Nova, whose own claim for several "

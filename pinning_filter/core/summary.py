@@ -134,8 +134,9 @@ def _clause(reason: Reason, total: int) -> str:
         best=hosts if one else f"the best of {reason.hosts} hosts",
         have="has" if one else "have",
         report="reports" if one else "report",
-        are="is" if one else "are",
         needed=amount(fact.needed),
+        s="" if fact.needed == 1 else "s",
+        need="is" if fact.needed == 1 else "are",
         free=amount(max(0, fact.free)),
     )
 
@@ -159,39 +160,39 @@ def _memory(kib: float) -> str:
 
 
 _CLAUSES = {
-    Code.HOST_CELLS: "{needed} NUMA cells are needed, {best} has {free}",
-    Code.PCPUS: "{needed} free pCPUs are needed in one NUMA cell, "
+    Code.HOST_CELLS: "{needed} NUMA cell{s} {need} needed, {best} has {free}",
+    Code.PCPUS: "{needed} free pCPU{s} {need} needed in one NUMA cell, "
     "{best} has {free}",
-    Code.PCPUS_TOTAL: "{needed} pCPUs are needed in one NUMA cell, "
+    Code.PCPUS_TOTAL: "{needed} pCPU{s} {need} needed in one NUMA cell, "
     "{best} has {free} even when empty",
     Code.NO_SMT: "{hosts} {have} no SMT, which "
     "hw:cpu_thread_policy=require needs",
     Code.SMT: "{hosts} {have} SMT, which hw:cpu_thread_policy=isolate "
     "cannot use there",
-    Code.SIBLINGS: "hw:cpu_thread_policy=require needs {needed} free pCPUs "
+    Code.SIBLINGS: "hw:cpu_thread_policy=require needs {needed} free pCPU{s} "
     "beside a sibling in one NUMA cell, {best} has {free}",
     Code.WHOLE_CORES: "hw:cpu_thread_policy=isolate needs {needed} wholly "
-    "free cores in one NUMA cell, {best} has {free}",
-    Code.SHARED_CPUS: "{needed} shared pCPUs are needed in one NUMA cell, "
-    "{best} has {free}",
-    Code.SHARED_RATIO: "room for {needed} floating vCPUs is needed in one "
+    "free core{s} in one NUMA cell, {best} has {free}",
+    Code.SHARED_CPUS: "{needed} shared pCPU{s} {need} needed in one NUMA "
+    "cell, {best} has {free}",
+    Code.SHARED_RATIO: "room for {needed} floating vCPU{s} is needed in one "
     "NUMA cell, {best} has it for {free}",
-    Code.MEMORY: "{needed} of free memory are needed in one NUMA cell, "
+    Code.MEMORY: "{needed} of free memory is needed in one NUMA cell, "
     "{best} has {free}",
-    Code.MEMORY_TOTAL: "{needed} of memory are needed in one NUMA cell, "
+    Code.MEMORY_TOTAL: "{needed} of memory is needed in one NUMA cell, "
     "{best} has {free} even when empty",
-    Code.MEMORY_RATIO: "{needed} of memory are needed in one NUMA cell, "
+    Code.MEMORY_RATIO: "{needed} of memory is needed in one NUMA cell, "
     "{best} may give {free}",
     Code.PAGE_SIZE: "{hosts} {have} no memory pages of the size asked for",
-    Code.PAGE_MULTIPLE: "{needed} of memory are not a whole number of the "
+    Code.PAGE_MULTIPLE: "{needed} of memory is not a whole number of the "
     "pages that {hosts} {have}",
-    Code.PAGES: "{needed} in free memory pages of the size asked for are "
+    Code.PAGES: "{needed} in free memory pages of the size asked for is "
     "needed in one NUMA cell, {best} has {free}",
     Code.TOGETHER: "{needed} NUMA cells must fit at the same time, "
     "{best} can take {free}",
     Code.PHYSNET: "on {hosts} no NUMA cell near the network is free for it",
     Code.TUNNEL: "on {hosts} no NUMA cell near the network is free for it",
-    Code.DEVICES: "{needed} PCI devices are needed near its NUMA cells, "
+    Code.DEVICES: "{needed} PCI device{s} {need} needed near its NUMA cells, "
     "{best} has {free}",
     Code.CANDIDATES: "{hosts} {have} no allocation candidate left",
     Code.STOCK_CLAIM: "on {hosts} plain Nova would refuse it or place it "

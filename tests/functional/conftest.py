@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import json
+import logging
 from unittest import mock
 
 import pytest
@@ -12,6 +14,7 @@ from lxml import etree
 from nova import objects
 
 from pinning_filter import domain_xml, nova_guest, nova_host, nova_objects
+from pinning_filter.cli import main
 from pinning_filter.compute import guest_xml
 from pinning_filter.demo import cloud as demo_cloud
 from tests.unit.nova_libvirt import ours
@@ -91,6 +94,33 @@ def pinned_on():
         return set().union(*(cell.pinned_cpus for cell in topology.cells))
 
     return pinned
+
+
+@pytest.fixture
+def run(capsys):
+    """Run ``pinning-filter`` with arguments: status, output and errors."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*args):
+        status = main.main([str(arg) for arg in args])
+        return status, *capsys.readouterr()
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def rows(run):
+    """The rows of a command's JSON, and its exit status."""
+
+    def rows(*args):
+        status, out, err = run(*args, "-f", "json")
+        assert out, err
+        return status, json.loads(out)
+
+    return rows
 
 
 objects.register_all()

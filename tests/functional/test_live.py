@@ -1,47 +1,17 @@
 """The commands on a running Nova, read from its databases."""
 
-import json
-import logging
-
 import pytest
 import sqlalchemy
 from nova import context, objects
 from sqlalchemy import event
 
-from pinning_filter.cli import live, main
+from pinning_filter.cli.live import reading, session
 from pinning_filter.core import synthetic
 
 TWO_THREADS = {
     "hw__cpu_policy": "dedicated",
     "hw__cpu_thread_policy": "require",
 }
-
-
-@pytest.fixture
-def run(capsys):
-    """Run ``pinning-filter`` with arguments: status, output and errors."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def run(*args):
-        status = main.main([str(arg) for arg in args])
-        return status, *capsys.readouterr()
-
-    yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-@pytest.fixture
-def rows(run):
-    """The rows of a command's JSON, and its exit status."""
-
-    def rows(*args):
-        status, out, err = run(*args, "-f", "json")
-        assert out, err
-        return status, json.loads(out)
-
-    return rows
 
 
 @pytest.fixture
@@ -220,10 +190,10 @@ def test_a_cell_that_does_not_answer_is_reported_and_survived(
 def test_nothing_is_written(small_cloud, run):
     cloud = small_cloud
     server = cloud.boot(cloud.flavor(2, hw__cpu_policy="dedicated"))
-    reading, statements = live._reading, []
+    statements = []
 
     def note(connection, cursor, statement, *args):
-        if getattr(reading, "active", False):
+        if reading.active():
             statements.append(statement)
 
     event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", note)
@@ -243,6 +213,6 @@ def test_a_thread_of_ours_cannot_write(small_cloud):
         objects.KeyPair(admin, user_id="me", name="key", type="ssh",
                         public_key="", fingerprint="").create()
 
-    session = live.Session()
+    running = session.Session()
     with pytest.raises(Exception, match="only reads"):
-        live._waited(*live._start(write, session.context), 20)
+        reading.Reader(write, running.context).result(20)

@@ -22,6 +22,17 @@ from pinning_filter.core.refusal import Code, Fact, Refusal
             id="about a pair of cells",
         ),
         pytest.param(
+            Fact(Code.PCPUS, 1, 0, "pCPUs", host_cell=1),
+            "host cell 1: needs 1 free pCPU, has 0",
+            id="one of a thing",
+        ),
+        pytest.param(
+            Fact(Code.TOGETHER, 2, 1, "host cells"),
+            "2 guest cells need a host cell each, only 1 host cell can take "
+            "one of them",
+            id="one of another",
+        ),
+        pytest.param(
             Fact(Code.MEMORY, 4 << 20, 1536 << 10, "KiB", 0),
             "host cell 0: needs 4 GiB of free memory, has 1536 MiB",
             id="memory in the largest even unit",

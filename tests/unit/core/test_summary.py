@@ -178,15 +178,26 @@ def test_asked(request_, text):
         ),
         pytest.param(
             [memory((4 << 20) - 1)],
-            "4 GiB of free memory are needed in one NUMA cell, 1 host has "
+            "4 GiB of free memory is needed in one NUMA cell, 1 host has "
             "4095 MiB.",
             id="memory is rounded down",
         ),
         pytest.param(
             [memory(-5 << 20)],
-            "4 GiB of free memory are needed in one NUMA cell, 1 host has "
+            "4 GiB of free memory is needed in one NUMA cell, 1 host has "
             "0 KiB.",
             id="an overcommitted host has nothing, and not less",
+        ),
+        pytest.param(
+            [pcpus(0, 1)],
+            "1 free pCPU is needed in one NUMA cell, 1 host has 0.",
+            id="one pCPU",
+        ),
+        pytest.param(
+            [Fact(Code.DEVICES, 1, 0, "PCI devices")] * 2,
+            "1 PCI device is needed near its NUMA cells, the best of 2 hosts "
+            "has 0.",
+            id="one device",
         ),
     ],
 )

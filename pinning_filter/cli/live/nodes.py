@@ -1,7 +1,7 @@
 """The compute nodes and guests of one cell (v2), from Nova's objects.
 
 Runs within a context that points at the cell's database; which cells there
-are, and how long they may take, is for ``live``.
+are, and how long they may take, is for whoever calls.
 """
 
 from __future__ import annotations
@@ -37,29 +37,46 @@ def nodes(
     is_up: Callable[[objects.Service], bool],
 ) -> list[tuple[Node, str]]:
     """Every compute node of the cell, with the UUID of its provider."""
-    services = {
-        service.host: service
-        for service in objects.ServiceList.get_by_binary(
-            cell_context, "nova-compute", include_disabled=True
-        )
-    }
+    known = services(cell_context)
     instances = collections.defaultdict(list)
     for instance in _instances(cell_context):
         instances[instance.host, instance.node].append(instance)
-    found = objects.ComputeNodeList.get_all(cell_context)
-    hosts = collections.Counter(node.host for node in found)
     return [
         (
             _node(
                 node,
-                # Only drivers for bare metal have several nodes a host.
-                node.host if hosts[node.host] == 1
-                else node.hypervisor_hostname,
+                name,
                 instances[node.host, node.hypervisor_hostname],
                 cell,
-                _closed(services.get(node.host), cell, is_up),
+                _closed(known.get(node.host), cell, is_up),
             ),
             node.uuid,
+        )
+        for name, node in named(cell_context)
+    ]
+
+
+def services(
+    cell_context: context.RequestContext,
+) -> dict[str, objects.Service]:
+    """The compute services of the cell, by host."""
+    found = objects.ServiceList.get_by_binary(
+        cell_context, "nova-compute", include_disabled=True
+    )
+    return {service.host: service for service in found}
+
+
+def named(
+    cell_context: context.RequestContext,
+) -> list[tuple[str, objects.ComputeNode]]:
+    """The compute nodes of the cell, with the names that they have here."""
+    found = objects.ComputeNodeList.get_all(cell_context)
+    hosts = collections.Counter(node.host for node in found)
+    # Only drivers for bare metal have several nodes a host.
+    return [
+        (
+            node.host if hosts[node.host] == 1 else node.hypervisor_hostname,
+            node,
         )
         for node in found
     ]

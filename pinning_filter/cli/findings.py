@@ -1,0 +1,195 @@
+"""What speaks against a compute node besides the engine.
+
+What a request meets before PinningFilter and beside it, services, zones,
+aggregates, the Placement API and devices, read from the snapshot, in the
+engine's words: something is needed, and so much of it is there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Collection, Iterator, Sequence
+
+from pinning_filter.cli.question import Question, Resources
+from pinning_filter.cli.snapshot import Node, Provider
+from pinning_filter.core.refusal import Fact
+
+
+class Stage(str, enum.Enum):
+    """Who turns a request away. The values are stable."""
+
+    SERVICE = "service"  #: the compute service takes no guests
+    ZONE = "zone"  #: another availability zone is asked for
+    AGGREGATE = "aggregate"  #: an aggregate wants other extra specs
+    PLACEMENT = "placement"  #: the Placement API offers no candidate there
+    DEVICES = "devices"  #: the host has too few free PCI devices
+    OTHER_FILTER = "other_filter"  #: a filter of Nova's; the code is its name
+    FILTER = "filter"  #: PinningFilter
+
+
+#: Nova's filter that compares aggregates with the flavor's extra specs.
+AGGREGATE_FILTER = "AggregateInstanceExtraSpecsFilter"
+#: Nova's filter that counts PCI devices.
+DEVICES_FILTER = "PciPassthroughFilter"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason against a compute node."""
+
+    stage: Stage
+    #: Stable: of the filter a :class:`pinning_filter.core.refusal.Code`.
+    code: str
+    text: str
+    needed: float | None = None
+    free: float | None = None
+    unit: str = ""
+    host_cell: int | None = None
+    guest_cell: int | None = None
+
+
+def of_fact(fact: Fact) -> Finding:
+    """What the engine found."""
+    return Finding(
+        Stage.FILTER,
+        fact.code.value,
+        # The host cell has a column of its own.
+        fact._replace(host_cell=None, guest_cell=None).text,
+        fact.needed or None,
+        fact.free if fact.needed else None,
+        fact.unit,
+        fact.host_cell,
+        fact.guest_cell,
+    )
+
+
+def beside(
+    node: Node, question: Question, filters: Collection[str] | None = None
+) -> list[Finding]:
+    """All that the snapshot says against a node, in the order of asking.
+
+    :param filters: the scheduler's enabled filters; None: they are not known.
+    """
+    found = [
+        *_service(node),
+        *_zone(node, question),
+        *_placement(node.provider, question.resources),
+    ]
+    if filters is None or AGGREGATE_FILTER in filters:
+        found += _aggregates(node, question)
+    return found
+
+
+def _service(node: Node) -> Iterator[Finding]:
+    if node.closed:
+        yield Finding(Stage.SERVICE, "closed", node.closed)
+
+
+def _zone(node: Node, question: Question) -> Iterator[Finding]:
+    if question.zone and node.zone and question.zone != node.zone:
+        yield Finding(
+            Stage.ZONE,
+            "zone",
+            f"is in availability zone {node.zone}, not {question.zone}",
+        )
+
+
+#: Extra specs for aggregates alone, as Nova's own filter reads them.
+_SCOPE = "aggregate_instance_extra_specs:"
+#: A comparison, not a value: whether it holds is left to Nova.
+_OPERATOR = re.compile(r"(<|>|=|!|s[=!<>]).* ")
+
+
+def _aggregates(node: Node, question: Question) -> Iterator[Finding]:
+    """Only specs within the scope: others are for whoever knows them."""
+    for key, wanted in sorted(question.extra_specs.items()):
+        if not key.startswith(_SCOPE):
+            continue
+        name = key.removeprefix(_SCOPE)
+        values = {
+            value.strip()
+            for aggregate in node.aggregates
+            for value in aggregate.metadata.get(name, "").split(",")
+            if name in aggregate.metadata
+        }
+        if not values:
+            text = f"no aggregate has {name}, the flavor wants {wanted}"
+        elif wanted in values or _OPERATOR.match(wanted):
+            continue
+        else:
+            text = (
+                f"its aggregates have {name} {', '.join(sorted(values))}, "
+                f"the flavor wants {wanted}"
+            )
+        yield Finding(Stage.AGGREGATE, "aggregate", text)
+
+
+def _placement(
+    provider: Provider | None, alternatives: Sequence[Resources]
+) -> Sequence[Finding]:
+    """Why no alternative is to be had; the reasons against the first."""
+    if provider is None:
+        return ()
+    reasons = [
+        [*_missing(provider, asked), *_traits(provider, asked)]
+        for asked in alternatives
+    ]
+    return reasons[0] if reasons and all(reasons) else ()
+
+
+def _missing(provider: Provider, asked: Resources) -> Iterator[Finding]:
+    for name, amount in sorted(asked.amounts.items()):
+        inventory = provider.inventories.get(name)
+        if inventory is None:
+            # Disks and devices may be those of other providers.
+            if name in _ALWAYS_THERE:
+                text = f"needs {amount} {name}, has no inventory of it"
+                yield _short(text, amount, 0, name)
+            continue
+        free = max(0, inventory.free)
+        if amount > free:
+            room = int(
+                (inventory.total - inventory.reserved) * inventory.ratio
+            )
+            text = f"needs {amount} {name}, {free} of {room} are free"
+            yield _short(text, amount, free, name)
+        elif amount > inventory.most:
+            text = f"needs {amount} {name}, one guest may have "
+            text += str(inventory.most)
+            yield _short(text, amount, inventory.most, name)
+        elif amount % inventory.step:
+            text = f"{amount} {name} are no multiple of {inventory.step}"
+            yield _short(text, amount, free, name)
+
+
+_ALWAYS_THERE = ("PCPU", "VCPU", "MEMORY_MB")
+
+
+def _short(text: str, amount: int, free: int, name: str) -> Finding:
+    return Finding(Stage.PLACEMENT, "resource", text, amount, free, name)
+
+
+#: Traits that need more than their name to be understood.
+_MEANINGS = {
+    ("HW_CPU_HYPERTHREADING", True): "thread policy require needs SMT",
+    ("HW_CPU_HYPERTHREADING", False): "thread policy isolate needs no SMT",
+}
+
+
+def _traits(provider: Provider, asked: Resources) -> Iterator[Finding]:
+    for trait in sorted(asked.required - provider.traits):
+        why = _MEANINGS.get((trait, True))
+        yield Finding(
+            Stage.PLACEMENT,
+            "trait_missing",
+            f"has no trait {trait}" + (f": {why}" if why else ""),
+        )
+    for trait in sorted(asked.forbidden & provider.traits):
+        why = _MEANINGS.get((trait, False))
+        yield Finding(
+            Stage.PLACEMENT,
+            "trait_forbidden",
+            f"has the trait {trait}" + (f": {why}" if why else ""),
+        )

@@ -1,0 +1,100 @@
+"""A running cloud -> a snapshot of it."""
+
+from __future__ import annotations
+
+import datetime
+
+from nova import conf, objects, servicegroup
+
+from pinning_filter.cli.live import nodes, placement, reading
+from pinning_filter.cli.live.session import Session
+from pinning_filter.cli.snapshot import Aggregate, Flavor, Node, Snapshot
+
+#: What of a flavor decides on where its servers go.
+_SPECS = (
+    "hw:",
+    "resources",
+    "trait",
+    "group_policy",
+    "quota:cpu_",
+    "aggregate_instance_extra_specs:",
+    "capabilities:",
+    "pci_passthrough:",
+)
+
+
+def snapshot(session: Session, *, with_placement: bool = False) -> Snapshot:
+    """All that can be seen of the cloud now.
+
+    :param with_placement: whether to ask the Placement API too.
+    :raises InputError: if not even the API database answers.
+    """
+    aggregates = session.api(objects.AggregateList.get_all)
+    flavors = session.api(objects.FlavorList.get_all)
+    found, unreachable = _nodes(session)
+    providers = {}
+    if with_placement:
+        uuids = [uuid for _, uuid in found]
+        providers = placement.providers(session.context, uuids)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = [
+        nodes.surrounded(
+            node, _aggregates(aggregates, node.name), providers.get(uuid)
+        )
+        for node, uuid in found
+    ]
+    return Snapshot(
+        tuple(sorted(made, key=lambda node: node.name)),
+        tuple(map(_flavor, flavors)),
+        unreachable,
+        now.isoformat(timespec="seconds"),
+        tuple(conf.CONF.filter_scheduler.enabled_filters),
+        tuple(conf.CONF.pci.alias),
+    )
+
+
+def _nodes(
+    session: Session,
+) -> tuple[list[tuple[Node, str]], dict[str, str]]:
+    """Compute nodes, and the cells that did not answer, with the cause."""
+    up = servicegroup.API().service_is_up
+    readers = {
+        reading.cell_name(cell): reading.Reader(
+            reading.in_cell(cell, nodes.nodes), session.context, cell, up
+        )
+        for cell in session.cells()
+        if not cell.is_cell0()
+    }
+    found: list[tuple[Node, str]] = []
+    unreachable = {}
+    for name, reader in readers.items():
+        try:
+            found += reader.result(session.timeout)
+        except Exception as error:
+            unreachable[name] = reading.why(error)
+    return found, unreachable
+
+
+def _flavor(flavor: objects.Flavor) -> Flavor:
+    specs = flavor.extra_specs if "extra_specs" in flavor else {}
+    return Flavor(
+        flavor.name,
+        flavor.vcpus,
+        flavor.memory_mb,
+        flavor.root_gb + flavor.ephemeral_gb,
+        {
+            key: value
+            for key, value in sorted(specs.items())
+            if key.startswith(_SPECS)
+        },
+    )
+
+
+def _aggregates(
+    aggregates: objects.AggregateList, host: str
+) -> tuple[Aggregate, ...]:
+    return tuple(
+        Aggregate(each.name, dict(each.metadata))
+        for each in aggregates
+        if host in each.hosts
+    )

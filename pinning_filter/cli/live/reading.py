@@ -1,0 +1,142 @@
+"""Questions to databases: nothing is written, and nobody waits forever.
+
+Some of Nova's objects would mend old rows as they read them, so every
+statement but a question is refused in the threads that read for us.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy
+from nova import context, exception, objects
+from sqlalchemy import event
+
+from pinning_filter.cli.output import InputError, one_line
+
+_reading = threading.local()
+#: Statements that change nothing.
+_QUESTIONS = (
+    "SELECT",
+    "SHOW",
+    "PRAGMA",
+    "SET ",  # of the connection: its time zone, its SQL mode
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "RELEASE",
+)
+
+
+def active() -> bool:
+    """Whether this thread reads for us."""
+    return getattr(_reading, "active", False)
+
+
+@event.listens_for(sqlalchemy.engine.Engine, "before_cursor_execute")
+def _refuse_writing(
+    connection: Any, cursor: Any, statement: str, *args: Any
+) -> None:
+    """The last line of defence."""
+    if active() and not (
+        statement.lstrip(" (\n").upper().startswith(_QUESTIONS)
+    ):
+        raise RuntimeError(
+            f"pinning-filter only reads, and was about to {statement[:20]!r}"
+        )
+
+
+def _leave_unmended() -> None:
+    """Topologies of before 2021 are written back in today's form by whoever
+    reads them: not by us."""
+    name = "_save_migrated_cpuset_to_instance_extra"
+    save = getattr(objects.InstanceNUMATopology, name, None)
+    if save is None:
+        return
+
+    def unless_reading(*args: Any) -> None:
+        if not active():
+            save(*args)
+
+    setattr(objects.InstanceNUMATopology, name, staticmethod(unless_reading))
+
+
+_leave_unmended()
+
+
+class Reader:
+    """A call in a thread of its own, which nobody has to wait for."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self._function = function
+        self._args = args
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        _reading.active = True
+        try:
+            self._result = self._function(*self._args)
+        except BaseException as error:
+            self._error = error
+
+    def result(self, timeout: float) -> Any:
+        """What the call returned, or raises what it raised.
+
+        :raises TimeoutError: if it takes longer.
+        """
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise TimeoutError(f"no answer within {timeout:g} s")
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+def asked(
+    whom: str, timeout: float, function: Callable[..., Any], *args: Any
+) -> Any:
+    """The result of a call.
+
+    :raises InputError: naming who did not answer.
+    """
+    try:
+        return Reader(function, *args).result(timeout)
+    except exception.NotFound:
+        raise
+    except Exception as error:
+        raise InputError(f"{whom} cannot be read: {why(error)}") from error
+
+
+def in_cell(
+    cell: objects.CellMapping, function: Callable[..., Any]
+) -> Callable[..., Any]:
+    """The function, with a context that points at the cell's database."""
+
+    def run(admin: context.RequestContext, *args: Any) -> Any:
+        with context.target_cell(admin, cell) as targeted:
+            return function(targeted, *args)
+
+    return run
+
+
+def cell_name(cell: objects.CellMapping) -> str:
+    """What a cell (v2) is called."""
+    return cell.name or cell.uuid
+
+
+#: The password of a database's address, which some errors repeat.
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
+
+
+def why(error: BaseException) -> str:
+    """An error in a line that can be shown, without anybody's password."""
+    text = one_line(str(error).partition("\n")[0])
+    text = _PASSWORD.sub(r"\1***@", text)
+    return f"{type(error).__name__}: {text[:300]}"

@@ -1,0 +1,118 @@
+"""Where a running cloud is asked: what nova.conf says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nova import conf, context, objects, utils
+from nova.db.api import api as api_db
+from nova.db.main import api as main_db
+from nova.scheduler.client import report
+
+from pinning_filter import opts
+from pinning_filter.cli.live import reading
+from pinning_filter.cli.output import InputError
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+
+
+class Session:
+    """Nova's databases, by the addresses in nova.conf.
+
+    :raises InputError: if there are none.
+    """
+
+    def __init__(
+        self,
+        config_files: Sequence[str] = (),
+        config_dirs: Sequence[str] = (),
+        timeout: float = 60,
+    ) -> None:
+        _configure(config_files, config_dirs)
+        self.timeout = timeout
+        self.context = context.get_admin_context()
+
+    def api(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What a call that reads the API database returns.
+
+        :raises InputError: if it does not answer.
+        """
+        whom = "the API database"
+        return reading.asked(
+            whom, self.timeout, function, self.context, *args
+        )
+
+    def cells(self) -> list[objects.CellMapping]:
+        """The cells (v2), cell0 too.
+
+        :raises InputError: if the API database does not answer.
+        """
+        return self.api(objects.CellMappingList.get_all)
+
+    def image(self, name: str) -> dict[str, str]:
+        """The properties of an image, asked from Glance as Nova.
+
+        :raises InputError: if Glance cannot be asked, or has no such image.
+        """
+        try:
+            mine = report.SchedulerReportClient()._client
+            glance = utils.get_ksa_adapter(
+                "image", ksa_auth=mine.auth, ksa_session=mine.session
+            )
+            if UUID.fullmatch(name):
+                found = [glance.get(f"/v2/images/{name}").json()]
+            else:
+                answer = glance.get("/v2/images", params={"name": name})
+                found = answer.json()["images"]
+        except Exception as error:
+            # Whatever Keystone, Glance or the network have to say.
+            raise InputError(
+                f"--image {name}: Glance cannot be asked: "
+                f"{reading.why(error)}; say what the image asks for with "
+                "--image-property"
+            ) from error
+        if len(found) != 1:
+            raise InputError(
+                f"--image: {len(found) or 'no'} images have the name {name!r}"
+            )
+        return {
+            key: value
+            for key, value in found[0].items()
+            if isinstance(value, str) and key.startswith(("hw_", "trait:"))
+        }
+
+
+def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
+    """Read nova.conf, unless this process has read it already."""
+    opts.register(conf.CONF)
+    if files or dirs or not _has_database():
+        try:
+            conf.CONF(
+                [],
+                project="nova",
+                default_config_files=list(files) or None,
+                default_config_dirs=list(dirs) or None,
+            )
+        except Exception as error:
+            raise InputError(f"nova.conf cannot be read: {error}") from error
+        if _has_database():
+            main_db.configure(conf.CONF)
+            api_db.configure(conf.CONF)
+    if not _has_database():
+        read = ", ".join(conf.CONF.config_file or ()) or "none was found"
+        raise InputError(
+            "no database: [api_database] connection is not set in nova.conf "
+            f"(files read: {read}). Run this where nova-scheduler or "
+            "nova-conductor runs, as a user who may read its configuration; "
+            "or give a dump with --host FILE"
+        )
+
+
+def _has_database() -> bool:
+    try:
+        return bool(conf.CONF.api_database.connection)
+    except Exception:
+        # Nothing was read yet, and options have no values.
+        return False
