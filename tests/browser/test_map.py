@@ -8,7 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from pinning_filter.cli import html
-from pinning_filter.cli.snapshot import Snapshot
+from pinning_filter.cli.snapshot import Node, Snapshot
 from pinning_filter.core.cloud import Guest
 from tests.unit.cli import clouds
 
@@ -165,6 +165,57 @@ def test_the_keyboard_reaches_everything(opened):
     assert "pCPU 1: vCPU 1 of A" in text(browser, "told")
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert browser.switch_to.active_element.tag_name == "tr"
+
+
+def test_tiles_follow_the_table_and_open_hosts(opened):
+    browser = opened(*small(), Node("dumb", None))
+
+    def tiles():
+        return browser.find_elements(By.CSS_SELECTOR, "#tiles i")
+
+    assert [each.get_attribute("title") for each in tiles()] == [
+        "alpha: 5 of 8 pCPUs free",
+        "beta: 3 of 4 pCPUs free",
+        "gamma: 8 of 8 pCPUs free",
+        "dumb: reports no NUMA topology",
+    ]
+    assert "the fuller" in text(browser, "tiles-told")
+    browser.find_element(By.CSS_SELECTOR, "[data-key=fragmentation]").click()
+    assert "the more fragmented" in text(browser, "tiles-told")
+    browser.find_element(By.ID, "search").send_keys("gamma")
+    (tile,) = tiles()
+    tile.click()
+    assert text(browser, "title") == "gamma"
+
+
+def test_the_address_names_the_host(opened):
+    browser = opened(*small())
+    address = browser.current_url
+    assert address.endswith("#alpha")
+    browser.get("about:blank")
+    browser.get(address.replace("#alpha", "#gamma"))
+    assert text(browser, "title") == "gamma"
+    browser.get("about:blank")
+    browser.get(address.replace("#alpha", "#%E0%A4%A"))
+    assert text(browser, "title") == "alpha"
+
+
+def test_signs_are_explained(opened):
+    browser = opened(clouds.node("one", "cell:1 core:4", clouds.guest(1)))
+    assert text(browser, "legend") == "A0: vCPU 0 of guest A; empty: free"
+
+
+def test_what_is_told_stays_in_sight(opened):
+    """On a host that is higher than the window."""
+    browser = opened(clouds.node("large", "cell:8 core:16 pu:2"))
+    pcpus = browser.find_elements(By.CSS_SELECTOR, ".pcpu")
+    browser.execute_script("arguments[0].scrollIntoView()", pcpus[-1])
+    browser.execute_script("arguments[0].focus()", pcpus[-1])
+    assert text(browser, "told") == "pCPU 255: free"
+    top = browser.execute_script(
+        "return document.getElementById('told').getBoundingClientRect().top"
+    )
+    assert 0 <= top < 300
 
 
 def test_light_and_dark(opened):

@@ -35,7 +35,9 @@
     const row = make("tr", host.closed ? "closed" : "");
     row.dataset.index = index;
     row.tabIndex = -1;
-    row.append(make("td", "", host.name), make("td", "", host.zone));
+    const name = make("td", "", host.name);
+    name.title = host.name;
+    row.append(name, make("td", "", host.zone));
     if (host.known) {
       row.append(
         make("td", "number", host.free), make("td", "number", host.total));
@@ -58,6 +60,30 @@
     return row;
   });
 
+  // The same hosts as tiles. The table says all of it in words, so the tiles
+  // are for the eye and the mouse only.
+  const tiles = hosts.map((host, index) => {
+    const tile = make("i", host.known ? "" : "unknown");
+    tile.dataset.index = index;
+    tile.title = host.known
+      ? `${host.name}: ${host.free} of ${plural(host.total, "pCPU")} free`
+      : `${host.name}: reports no NUMA topology`;
+    return tile;
+  });
+
+  by("tiles").className = hosts.length > 500 ? "many" : "";
+
+  function paint() {
+    const fragments = sorted.name === "fragmentation";
+    hosts.forEach((host, index) => {
+      const strength = fragments ? host.fragmentation : host.share;
+      tiles[index].style.setProperty("--strength", Math.max(0, strength));
+    });
+    by("tiles-told").textContent = "Hosts in the order of the table; "
+      + (fragments ? "the more fragmented" : "the fuller")
+      + ", the stronger the colour.";
+  }
+
   const shown = () => [...rows.children];
 
   function list() {
@@ -65,6 +91,7 @@
     const kept = order.filter(
       (index) => words.every((word) => hosts[index].words.includes(word)));
     rows.replaceChildren(...kept.map((index) => cells[index]));
+    by("tiles").replaceChildren(...kept.map((index) => tiles[index]));
     by("none").hidden = kept.length > 0;
     const free = kept.reduce((sum, index) => sum + hosts[index].free, 0);
     const total = kept.reduce((sum, index) => sum + hosts[index].total, 0);
@@ -95,6 +122,7 @@
       else cell.setAttribute(
         "aria-sort", sorted.down ? "descending" : "ascending");
     }
+    paint();
     list();
   }
 
@@ -106,9 +134,17 @@
       ? letters[index]
       : letter(Math.floor(index / 26) - 1) + letters[index % 26];
   };
+  const hint = "Point at a pCPU or a guest to see who it is. Arrow keys move "
+    + "among hosts, Enter goes to a host's pCPUs, Escape back; / searches.";
   const meanings = {
     free: "free", taken: "taken by a guest that is not known here",
     shared: "for floating vCPUs", closed: "not for guests",
+  };
+  const signs = {
+    vcpu: "A0: vCPU 0 of guest A", emulator: "em: emulator threads",
+    idle: "-: kept idle beside a guest", free: "empty: free",
+    taken: `#: ${meanings.taken}`, shared: `~: ${meanings.shared}`,
+    closed: `x: ${meanings.closed}`,
   };
 
   function tell(host, seat) {
@@ -194,9 +230,14 @@
   }
 
   function choose(index, focus) {
-    if (chosen !== null) cells[chosen].removeAttribute("aria-selected");
+    if (chosen !== null) {
+      cells[chosen].removeAttribute("aria-selected");
+      tiles[chosen].classList.remove("chosen");
+    }
     chosen = index;
     const host = hosts[index];
+    tiles[index].classList.add("chosen");
+    history.replaceState(null, "", `#${encodeURIComponent(host.name)}`);
     for (const row of cells) row.tabIndex = -1;
     cells[index].setAttribute("aria-selected", "true");
     cells[index].tabIndex = 0;
@@ -209,10 +250,14 @@
       host.others && `${plural(host.others, "guest")} without a topology`,
       host.closed,
     ].filter(Boolean).join(", ");
-    by("told").textContent = "";
+    by("told").textContent = hint;
     const seats = new Map(host.seats.map((seat) => [seat[0], seat]));
     by("machine").replaceChildren(
       ...host.cells.map((cell) => drawCell(host, seats, cell)));
+    const states = new Set(host.seats.map((seat) => seat[1]));
+    by("legend").textContent = Object.keys(signs)
+      .filter((state) => states.has(state))
+      .map((state) => signs[state]).join("; ");
     const first = by("machine").querySelector(".pcpu");
     if (first) first.tabIndex = 0;
     by("guests-title").hidden = !host.guests.length;
@@ -243,6 +288,12 @@
   rows.addEventListener("click", (event) => {
     const row = event.target.closest("tr");
     if (row) choose(Number(row.dataset.index), false);
+  });
+  by("tiles").addEventListener("click", (event) => {
+    const tile = event.target.closest("i");
+    if (!tile) return;
+    choose(Number(tile.dataset.index), false);
+    cells[chosen].scrollIntoView({ block: "nearest" });
   });
   rows.addEventListener("keydown", (event) => {
     const row = event.target.closest("tr");
@@ -293,6 +344,20 @@
     root.dataset.theme = dark ? "light" : "dark";
   });
 
+  // The host that the address names, or the first that has something to show.
+  function first() {
+    let named = "";
+    try {
+      named = decodeURIComponent(location.hash.slice(1));
+    } catch { /* an address that somebody mistyped */ }
+    const at = hosts.findIndex((host) => host.name === named);
+    return at >= 0 ? at : Math.max(0, hosts.findIndex((host) => host.known));
+  }
+
+  paint();
   list();
-  if (hosts.length) choose(0, false);
+  if (hosts.length) {
+    choose(first(), false);
+    cells[chosen].scrollIntoView({ block: "nearest" });
+  }
 })();
