@@ -22,12 +22,12 @@ from nova.scheduler import host_manager
 from oslo_log import log as logging
 
 from pinning_filter import nova_objects, nova_pci, nova_stats
-from pinning_filter.core import check
-from pinning_filter.core.fit import Strategy, fit
+from pinning_filter.core import check, siblings
+from pinning_filter.core.fit import Strategy, fit, in_order
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
-from pinning_filter.core.request import Request
+from pinning_filter.core.request import Request, ThreadPolicy
 
 LOG = logging.getLogger(__name__)
 
@@ -61,12 +61,16 @@ def fit_stock(
 
     :param topology: what ``request`` was read from.
     :param nova_s: never called for a guest of one cell, nor for one that we
-        refuse.
+        refuse, nor where Nova's first try is our answer.
     """
     if devices is not None:
         devices.attempts = devices.attempts[:1]
     answer = fit(host, request, devices, strategy)
-    if isinstance(answer, Refusal) or len(request.cells) < 2:
+    if (
+        isinstance(answer, Refusal)
+        or len(request.cells) < 2
+        or _first_try(host, answer, devices, strategy)
+    ):
         return answer
     claim = functools.partial(_claim, host, request, devices, nova_s)
     claimed = claim(nova_objects.unfitted(topology))
@@ -80,6 +84,28 @@ def fit_stock(
     if isinstance(claimed, str):
         return Refusal((Fact(Code.STOCK_CLAIM, detail=claimed),))
     return claimed
+
+
+def _first_try(
+    host: Host,
+    answer: Placement,
+    devices: nova_pci.NovaDevices | None,
+    strategy: Strategy,
+) -> bool:
+    """Whether Nova comes to the same answer without trying another.
+
+    What it gets wrong with several guest cells it mixes up with what it
+    remembers of earlier tries; with isolated emulator threads there is more.
+    """
+    request = answer.request
+    first = in_order(host, request, devices, strategy)
+    policy = request.thread_policy if request.pinned else ThreadPolicy.PREFER
+    return not request.emulator_isolated and all(
+        placed.host_cell is cell
+        and placed.guest_cell.vcpus
+        and siblings.take(cell, len(placed.pinning), policy).usual
+        for placed, cell in zip(answer.cells, first, strict=False)
+    )
 
 
 def _claim(

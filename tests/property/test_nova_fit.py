@@ -24,7 +24,6 @@ CONF = conf.CONF
 
 @pytest.fixture(scope="module", autouse=True)
 def _nova() -> Iterator[None]:
-    objects.register_all()
     yield
     CONF.clear_override(_PACK, "compute")
     nova_fit.uninstall()

@@ -17,6 +17,8 @@ from tests.property.oracle import Claim
 
 MIB = 1024
 
+objects.register_all()
+
 
 class Devices(NamedTuple):
     """Devices of a host, and which of them a guest asks for."""

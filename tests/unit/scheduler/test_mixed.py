@@ -170,9 +170,14 @@ def test_nova_s_own_failure_is_a_reason(monkeypatch, caplog):
         raise KeyError("secret")
 
     monkeypatch.setattr(nova_fit, "stock_fit", fails)
-    found = host("cell:2 core:4")
-    text = reason(found, spec(dedicated(1, 1)), caplog)
+    text = reason(*nova_gives_a_pcpu_twice(), caplog)
     assert "guest cells fails (KeyError)" in text
+
+
+def test_nova_is_not_asked_where_its_first_try_fits(monkeypatch):
+    monkeypatch.setattr(nova_fit, "stock_fit", None)
+    found = host("cell:2 core:4")
+    assert passing([found], spec(dedicated(2, 2))) == ["good"]
 
 
 def test_the_request_stays_as_it_was():
