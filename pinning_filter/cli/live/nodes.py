@@ -190,11 +190,10 @@ def _host(node: objects.ComputeNode) -> tuple[Host | None, str]:
         return None, ""
     try:
         topology = objects.NUMATopology.obj_from_db_obj(node.numa_topology)
+        # What the filter insists on.
+        nova_host.known(topology, countable=True)
         host = nova_host.host_from_nova(
-            topology,
-            node.cpu_allocation_ratio,
-            node.ram_allocation_ratio,
-            countable=True,
+            topology, node.cpu_allocation_ratio, node.ram_allocation_ratio
         )
     except Exception as error:
         # One bad row must not cost the others, whatever is wrong with it.
