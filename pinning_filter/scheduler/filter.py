@@ -230,14 +230,15 @@ def _fit(
         return fit(host, request, devices, terms.strategy)
 
     def nova_s(asked: Any) -> objects.InstanceNUMATopology | None:
-        return nova_fit.stock_fit(
-            host_state.numa_topology,
-            asked,
-            mapping,
-            terms.limits,
-            pci_requests,
-            nova_pci.light(pci_stats),
-        )
+        with telling.quietly():
+            return nova_fit.stock_fit(
+                host_state.numa_topology,
+                asked,
+                mapping,
+                terms.limits,
+                pci_requests,
+                nova_pci.light(pci_stats),
+            )
 
     return mixed.fit_stock(
         host, request, devices, terms.strategy, question.topology, nova_s

@@ -6,7 +6,10 @@ Beside the filter, which decides. The words about one host are those of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import logging as standard_logging
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nova import conf, exception, objects
@@ -80,3 +83,31 @@ def _where(cell: CellPlacement) -> str:
     if cell.page_size_kib:
         parts.append(f"pages of {cell.page_size_kib} KiB")
     return " ".join(parts)
+
+
+_quiet = threading.local()
+
+
+class _Quiet(standard_logging.Filter):
+    """Drops what a thread says below WARNING while it is to be quiet."""
+
+    def filter(self, record: standard_logging.LogRecord) -> bool:
+        quiet = getattr(_quiet, "active", False)
+        return not quiet or record.levelno >= standard_logging.WARNING
+
+
+standard_logging.getLogger("nova.virt.hardware").addFilter(_Quiet())
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without what Nova's own fit logs.
+
+    That is a line at INFO for each try ("Computed NUMA topology CPU
+    pinning"), of pCPUs that nobody may ever get.
+    """
+    _quiet.active = True
+    try:
+        yield
+    finally:
+        _quiet.active = False

@@ -9,6 +9,7 @@ from oslo_context import context
 from oslo_log import formatters, log
 
 from pinning_filter import nova_fit
+from pinning_filter.scheduler import telling
 from pinning_filter.scheduler.filter import PinningFilter
 from tests.unit.scheduler.test_filter import UUID, HostState, dedicated, spec
 
@@ -165,3 +166,27 @@ def test_info_tells_nothing_of_a_host_that_passes(caplog):
     caplog.set_level(logging.INFO)
     list(PinningFilter().filter_all([HostState()], asked(2)))
     assert told(caplog) == []
+
+
+@pytest.mark.parametrize("sizes", [(2,), (6, 2)], ids=str)
+def test_nova_s_own_fit_is_not_heard(caplog, sizes):
+    """Hosts say nothing of an engine here, so they run plain Nova, whose
+    claim for several guest cells is worked out beforehand."""
+    caplog.set_level(logging.DEBUG)
+    states = [HostState(used="0-5"), HostState(used="0-14", name="full")]
+    passed = list(PinningFilter().filter_all(states, spec(dedicated(*sizes))))
+    assert passed == states[:1]
+    assert "Computed NUMA topology" not in caplog.text
+
+
+def test_nova_is_heard_again_afterwards(caplog):
+    caplog.set_level(logging.INFO)
+    log = logging.getLogger("nova.virt.hardware")
+    with telling.quietly():
+        log.info("one")
+        log.warning("two")
+    log.info("three")
+    assert [record.getMessage() for record in caplog.records] == [
+        "two",
+        "three",
+    ]
