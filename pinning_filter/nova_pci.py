@@ -6,9 +6,7 @@ afterwards. But an answer copies the whole of the statistics, so
 
 * copies are made only as deep as the answer goes,
 * what follows from counting alone is worked out first (``covers``), so that
-  Nova is asked about promising choices only,
-* allocation candidates that differ in nothing but which of several equal
-  devices they name are asked about once (``Providers``).
+  Nova is asked about promising choices only.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ _STRICTNESS = {
 _MOST_COMBINED = 4
 
 #: What tells devices apart that are alike.
-_NAMES = frozenset({"address", "rp_uuid", "devices", "parent_ifname"})
+NAMES = frozenset({"address", "rp_uuid", "devices", "parent_ifname"})
 
 ProviderMapping = Mapping[str, Sequence[str]]
 
@@ -119,7 +117,7 @@ class NovaDevices:
             kind = tuple(
                 (key, str(value))
                 for key, value in pool.items()
-                if key != "count" and key not in _NAMES
+                if key != "count" and key not in NAMES
             )
             if kind in alike:
                 alike[kind]["count"] += pool["count"]
@@ -177,7 +175,7 @@ class NovaDevices:
         compares what is near with what is asked for.
         """
         by_socket = any(
-            _policy(each) == _POLICY.SOCKET for each in self._requests
+            policy(each) == _POLICY.SOCKET for each in self._requests
         )
         nodes = {pool["numa_node"] for pool in self._stats.pools}
         sockets = {cell.socket for cell in cells if cell.id in nodes}
@@ -213,18 +211,18 @@ class NovaDevices:
         pools = self._stats.pools
         uuids = self._stats._get_rp_uuids_for_request(self._mapping, request)
         serving = self._stats._filter_pools(pools, request, None, uuids) or ()
-        policy = _policy(request)
+        wanted = policy(request)
         reach: dict[int, int | None] = {}
         for index, pool in enumerate(pools):
             if not any(pool is each for each in serving):
                 continue
             node = pool["numa_node"]
-            if policy == _POLICY.PREFERRED or (
-                policy == _POLICY.LEGACY and node is None
+            if wanted == _POLICY.PREFERRED or (
+                wanted == _POLICY.LEGACY and node is None
             ):
                 reach[index] = None
             else:
-                reach[index] = _near(node, policy, cells)
+                reach[index] = _near(node, wanted, cells)
         return reach
 
 
@@ -258,7 +256,8 @@ def _combinations(
     ]
 
 
-def _policy(request: objects.InstancePCIRequest) -> str:
+def policy(request: objects.InstancePCIRequest) -> str:
+    """How near its devices must be: Nova's default if it does not say."""
     asked = request.numa_policy if "numa_policy" in request else None
     return asked or _POLICY.LEGACY
 
@@ -271,7 +270,7 @@ def strictest_first(
     Nova serves requests one after the other; one that merely prefers a near
     device, served first, takes the only one that another requires.
     """
-    return sorted(requests, key=lambda each: _STRICTNESS[_policy(each)])
+    return sorted(requests, key=lambda each: _STRICTNESS[policy(each)])
 
 
 def serving_order(
@@ -292,82 +291,3 @@ def serving_order(
         if asked.support_requests(order, provider_mapping, numa_cells):
             return order
     return requests
-
-
-class Providers:
-    """Which allocation candidates of a host ask the same of its devices.
-
-    A candidate names, for each device asked for, a resource provider. Those
-    whose pools differ in nothing but address and provider are alike, so
-    candidates that name alike providers get one answer.
-    """
-
-    def __init__(
-        self,
-        pci_stats: Any,
-        pci_requests: Sequence[objects.InstancePCIRequest],
-    ) -> None:
-        self._ids = [request.request_id for request in pci_requests]
-        # A request that names no provider takes from pools in their order,
-        # and then no two are alike.
-        alike = all(
-            request.source != objects.InstancePCIRequest.NEUTRON_PORT
-            for request in pci_requests
-        )
-        kinds: dict[object, int] = {}
-        #: Provider -> the number of its kind, from 1 on.
-        self._kind: dict[str, int] = {}
-        for pool in pci_stats.pools:
-            if uuid := pool.get("rp_uuid"):
-                kind = self._likeness(pool) if alike else uuid
-                self._kind[uuid] = kinds.setdefault(kind, len(kinds) + 1)
-        #: The groups of a candidate -> (request, position of the group).
-        self._devices: dict[tuple[str, ...], list[tuple[int, int]]] = {}
-        #: What candidates ask, by their groups and the providers named.
-        self._known: dict[object, object] = {}
-
-    def _likeness(self, pool: stats.Pool) -> object:
-        return tuple(
-            sorted(
-                (key, str(value))
-                for key, value in pool.items()
-                if key not in _NAMES
-            )
-        )
-
-    def asks(self, mapping: ProviderMapping) -> object:
-        """What a candidate asks; equal for those that get one answer.
-
-        For each provider named: its kind, and by which requests.
-        """
-        groups = tuple(mapping)
-        devices = self._devices.get(groups)
-        if devices is None:
-            devices = self._devices[groups] = [
-                (request, position)
-                for request, request_id in enumerate(self._ids)
-                for position, group in enumerate(groups)
-                if group.startswith(request_id)
-            ]
-        uuids = list(mapping.values())
-        if len(devices) == 1:
-            return self._kind.get(uuids[devices[0][1]][0])
-        names = tuple([uuids[position][0] for _, position in devices])
-        known = self._known.get((groups, names))
-        if known is None:
-            known = self._known[groups, names] = self._kinds(names, devices)
-        return known
-
-    def _kinds(
-        self, names: Sequence[str], devices: Sequence[tuple[int, int]]
-    ) -> object:
-        """The kind of each provider named, and the requests that name it."""
-        named: dict[str, list[int]] = {}
-        for uuid, (request, _) in zip(names, devices, strict=True):
-            named.setdefault(uuid, []).append(request)
-        return tuple(
-            sorted(
-                (self._kind.get(uuid, 0), tuple(by))
-                for uuid, by in named.items()
-            )
-        )

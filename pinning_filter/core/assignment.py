@@ -98,6 +98,38 @@ def assign(
     return None
 
 
+class Choices:
+    """All sets of host cells that the guest cells can be given.
+
+    >>> choices = Choices([0b011, 0b110], 3)
+    >>> choices.some(0b101), choices.some(0b111)
+    (True, False)
+    """
+
+    def __init__(
+        self,
+        fits: Sequence[int],
+        host_cells: int,
+        covers: Sequence[Cover] = (),
+    ) -> None:
+        """As for :func:`assign`, save that no host cell is left out."""
+        self._having = having = _having(host_cells)
+        family = 1
+        for mask in fits:
+            taking = 0
+            for cell in _bits(mask):
+                taking |= (family & ~having[cell]) << (1 << cell)
+            family = taking
+        self._family = family and family & _meeting(host_cells, covers)
+
+    def some(self, wanted: int) -> bool:
+        """Whether any of the sets has all of the wanted host cells, bits."""
+        family = self._family
+        for cell in _bits(wanted):
+            family &= self._having[cell]
+        return family != 0
+
+
 def _alike(chosen: Sequence[int], cells: int, matters: int) -> int:
     """The family of sets that have the chosen cells of those that matter."""
     having = _having(cells)

@@ -12,40 +12,17 @@ found), which Nova's is not for guests of several cells.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from pinning_filter.core import caches, memory, siblings, tight
-from pinning_filter.core.assignment import Cover, assign, shortage
+from pinning_filter.core import pairs
+from pinning_filter.core.assignment import Choices, Cover, assign, shortage
 from pinning_filter.core.host import Host, HostCell
-from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
-from pinning_filter.core.request import (
-    CpuPolicy,
-    GuestCell,
-    Request,
-    ThreadPolicy,
-)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Strategy:
-    """What to prefer among placements that are all allowed."""
-
-    #: Fullest host cells first, instead of emptiest (``[compute]
-    #: packing_host_numa_cells_allocation_strategy``).
-    pack: bool = False
-    #: Fullest host cells first, and in them half-used cores before whole
-    #: ones (:mod:`~pinning_filter.core.tight`), instead of emptiest.
-    tight: bool = False
-    #: Among cores that are equally good, those of as few last-level caches
-    #: as can be (:mod:`~pinning_filter.core.caches`), where these are known.
-    align_caches: bool = False
-
-
-#: Nova's own preference.
-SPREAD = Strategy()
+from pinning_filter.core.request import Request
+from pinning_filter.core.strategy import SPREAD as SPREAD
+from pinning_filter.core.strategy import Strategy as Strategy
 
 
 class Devices(Protocol):
@@ -67,11 +44,6 @@ class Devices(Protocol):
         """Which of the cells, as bits, make a difference to an attempt."""
 
 
-#: One kind of guest cell on one host cell: its page size and its pCPUs.
-_Fit = tuple["int | None", siblings.Taken]
-_DEDICATED = CpuPolicy.DEDICATED
-
-
 def fit(
     host: Host,
     request: Request,
@@ -89,6 +61,7 @@ def fit(
 
     Ties: the host's own order, which is that of ids.
 
+    >>> from pinning_filter.core.request import GuestCell
     >>> cell = HostCell(0, dedicated={0, 1}, siblings=[{0, 1}])
     >>> request = Request((GuestCell(dedicated=frozenset({0, 1})),))
     >>> fit(Host((cell,)), request).pinning
@@ -104,6 +77,35 @@ def fit(
     if needed == 1:
         return _fit_one(host, ordered, request, devices, strategy)
     return _fit_several(host, ordered, request, devices, strategy)
+
+
+def beside(
+    host: Host, request: Request, strategy: Strategy = SPREAD
+) -> Callable[[Collection[int]], bool]:
+    """For whoever asks many times: does it fit with these host cells chosen?
+
+    What ``fit`` says of one host and one request is worked out once; what
+    comes back answers for any host cells, by id, that must be among those
+    that the guest sits on.
+
+    >>> from pinning_filter.core.request import GuestCell
+    >>> cells = [HostCell(i, dedicated={i}, siblings=[{i}]) for i in (0, 1)]
+    >>> one_cell = Request((GuestCell(dedicated=frozenset({0})),))
+    >>> fits = beside(Host(cells), one_cell)
+    >>> fits({1}), fits({0, 1})
+    (True, False)
+
+    :raises InvalidHost: if the host's sibling sets overlap where it matters.
+    """
+    cells = host.cells
+    kinds, found = _all_pairs(host, cells, request, strategy)
+    masks = {kind: _masks(row)[0] for kind, row in found.items()}
+    covers = [cover for cover, _ in _network_covers(cells, request)]
+    chosen = Choices([masks[kind] for kind in kinds], len(cells), covers)
+    bits = {cell.id: 1 << index for index, cell in enumerate(cells)}
+    return lambda near: (
+        bits.keys() >= set(near) and chosen.some(sum(bits[id] for id in near))
+    )
 
 
 def in_order(
@@ -154,13 +156,17 @@ def _fit_one(
     networks = request.tunneled or request.physnets
     covers = _network_covers(ordered, request) if networks else ()
     facts: list[Fact] = []
-    fitting: list[tuple[HostCell, _Fit]] = []
-    unusual: list[tuple[HostCell, _Fit]] = []
+    fitting: list[tuple[HostCell, pairs.Fit]] = []
+    unusual: list[tuple[HostCell, pairs.Fit]] = []
     attempts: Sequence[Callable[[Sequence[int]], bool]] = ()
     if devices is not None and devices.requested:
         attempts = devices.attempts
+
+    def on(cell: HostCell, found: pairs.Fit) -> Placement:
+        return Placement(request, (pairs.placed(request, 0, cell, found),))
+
     for position, cell in enumerate(ordered):
-        found = _fit_cell(host, cell, request, 0, strategy)
+        found = pairs.fit_cell(host, cell, request, 0, strategy)
         if isinstance(found, Fact):
             facts.append(found)
             continue
@@ -169,13 +175,13 @@ def _fit_one(
         elif not found[1].usual:
             unusual.append((cell, found))
         elif not attempts or attempts[0]((cell.id,)):
-            return Placement(request, (_placed(request, 0, cell, found),))
+            return on(cell, found)
         else:
             fitting.append((cell, found))
     for turn, accepts in enumerate(attempts or [_anywhere]):
         for cell, found in (*(fitting if turn else ()), *unusual):
             if accepts((cell.id,)):
-                return Placement(request, (_placed(request, 0, cell, found),))
+                return on(cell, found)
     if devices is not None:
         facts += [
             _device_fact(devices, [cell])._replace(host_cell=cell.id)
@@ -196,15 +202,8 @@ def _fit_several(
     strategy: Strategy,
 ) -> Placement | Refusal:
     """Several guest cells: every pair by itself, then all at once."""
-    kinds = [_kind(request, index) for index in range(len(request.cells))]
-    found = {
-        kind: [
-            _fit_cell(host, cell, request, kinds.index(kind), strategy)
-            for cell in ordered
-        ]
-        for kind in dict.fromkeys(kinds)
-    }
-    masks = {kind: _masks(pairs) for kind, pairs in found.items()}
+    kinds, found = _all_pairs(host, ordered, request, strategy)
+    masks = {kind: _masks(row) for kind, row in found.items()}
     fits = [masks[kind][0] for kind in kinds]
     usual = [masks[kind][1] for kind in kinds]
     chosen = _choose(usual, ordered, request, devices)
@@ -213,8 +212,8 @@ def _fit_several(
     if chosen is None:
         facts = [
             pair._replace(guest_cell=kinds.index(kind))
-            for kind, pairs in found.items()
-            for pair in pairs
+            for kind, row in found.items()
+            for pair in row
             if isinstance(pair, Fact)
         ]
         whole = _whole_fact(fits, ordered, request, devices)
@@ -223,14 +222,31 @@ def _fit_several(
     for index, position in enumerate(chosen):
         pair = found[kinds[index]][position]
         assert not isinstance(pair, Fact)
-        cells.append(_placed(request, index, ordered[position], pair))
+        cells.append(pairs.placed(request, index, ordered[position], pair))
     return Placement(request, tuple(cells))
 
 
-def _masks(pairs: Sequence[_Fit | Fact]) -> tuple[int, int]:
+def _all_pairs(
+    host: Host,
+    ordered: Sequence[HostCell],
+    request: Request,
+    strategy: Strategy,
+) -> tuple[list[pairs.Kind], dict[pairs.Kind, list[pairs.Fit | Fact]]]:
+    """The kind of each guest cell, and each kind on every host cell."""
+    kinds = [pairs.kind(request, index) for index in range(len(request.cells))]
+    return kinds, {
+        kind: [
+            pairs.fit_cell(host, cell, request, kinds.index(kind), strategy)
+            for cell in ordered
+        ]
+        for kind in dict.fromkeys(kinds)
+    }
+
+
+def _masks(row: Sequence[pairs.Fit | Fact]) -> tuple[int, int]:
     """The host cells that fit, and those that Nova finds too, as bits."""
     fits = usual = 0
-    for position, pair in enumerate(pairs):
+    for position, pair in enumerate(row):
         if not isinstance(pair, Fact):
             fits |= 1 << position
             usual |= pair[1].usual << position
@@ -291,96 +307,6 @@ def _whole_fact(
     if devices is None:
         return ()
     return (_device_fact(devices, ordered),)
-
-
-def _kind(request: Request, index: int) -> tuple[object, ...]:
-    """Guest cells of one kind fit the same host cells in the same way."""
-    cell = request.cells[index]
-    return (
-        len(cell.dedicated),
-        len(cell.shared),
-        cell.memory_kib,
-        cell.page_size,
-        request.reserve(index),
-    )
-
-
-def _placed(
-    request: Request, index: int, host_cell: HostCell, found: _Fit
-) -> CellPlacement:
-    """vCPUs in ascending order take the pCPUs in order of choice."""
-    guest_cell = request.cells[index]
-    page_size, (pcpus, reserved, _) = found
-    pinning = dict(zip(sorted(guest_cell.dedicated), pcpus, strict=True))
-    return CellPlacement(guest_cell, host_cell, pinning, page_size, reserved)
-
-
-def _fit_cell(
-    host: Host,
-    cell: HostCell,
-    request: Request,
-    index: int,
-    strategy: Strategy,
-) -> _Fit | Fact:
-    """One guest cell on one host cell. All conditions are *hard*.
-
-    1. Enough free pCPUs, and for floating vCPUs as many shared ones as there
-       are of them: a guest never overcommits itself.
-    2. Memory, and a page size for it.
-    3. The free pCPUs in cores as the thread policy wants them.
-    4. Allocation ratios, for what is shared.
-    """
-    guest_cell = request.cells[index]
-    count, shared = len(guest_cell.dedicated), len(guest_cell.shared)
-    reserve = request.reserve(index) if request.emulator_isolated else 0
-    if count + reserve > len(cell.free) or shared > len(cell.shared):
-        return _too_few(cell, count + reserve, shared)
-    page_size = memory.page_size(cell, guest_cell, request.pinned)
-    if isinstance(page_size, Fact):
-        return page_size
-    policy = request.thread_policy if request.pinned else ThreadPolicy.PREFER
-    cores = cell
-    if strategy.align_caches:
-        cores = caches.aligned(cell, count, policy, reserve)
-    take = tight.take if strategy.tight else siblings.take
-    taken = take(cores, count, policy, reserve)
-    if isinstance(taken, Fact):
-        return taken
-    if request.pinned and not count and not shared:
-        # Nova takes a guest cell without vCPUs for one that does not fit.
-        taken = taken._replace(usual=False)
-    if request.cpu_policy is not _DEDICATED:
-        over = _over_ratio(host, cell, guest_cell)
-        if over:
-            return over
-    return page_size, taken
-
-
-def _too_few(cell: HostCell, needed: int, shared: int) -> Fact:
-    """Which pCPUs there are too few of."""
-    if needed > (total := len(cell.dedicated)):
-        return Fact(Code.PCPUS_TOTAL, needed, total, "pCPUs", cell.id)
-    if shared > (total := len(cell.shared)):
-        return Fact(Code.SHARED_CPUS, shared, total, "pCPUs", cell.id)
-    return Fact(Code.PCPUS, needed, len(cell.free), "pCPUs", cell.id)
-
-
-def _over_ratio(
-    host: Host, cell: HostCell, guest_cell: GuestCell
-) -> Fact | None:
-    if host.cpu_ratio is not None:
-        limit = len(cell.shared) * host.cpu_ratio
-        vcpus = len(guest_cell.shared)
-        if cell.shared_used + vcpus > limit:
-            free = max(0, limit - cell.shared_used)
-            return Fact(Code.SHARED_RATIO, vcpus, free, "vCPUs", cell.id)
-    if host.ram_ratio is not None:
-        limit = cell.memory_kib * host.ram_ratio
-        needed = guest_cell.memory_kib
-        if cell.memory_used_kib + needed > limit:
-            free = max(0, limit - cell.memory_used_kib)
-            return Fact(Code.MEMORY_RATIO, needed, free, "KiB", cell.id)
-    return None
 
 
 def _network_covers(

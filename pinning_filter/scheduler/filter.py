@@ -8,6 +8,8 @@ verdict on the host and on its allocation candidates. The rules are not here.
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,12 +19,13 @@ from nova.scheduler import utils as scheduler_utils
 from oslo_log import log as logging
 
 from pinning_filter import nova_fit, nova_host, nova_pci, opts
+from pinning_filter.core.assignment import MOST_CELLS
 from pinning_filter.core.errors import InvalidHost
-from pinning_filter.core.fit import fit
+from pinning_filter.core.fit import beside, fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
-from pinning_filter.scheduler import answers, mixed, telling
+from pinning_filter.scheduler import answers, candidates, mixed, telling
 from pinning_filter.scheduler.question import Question, Terms
 
 LOG = logging.getLogger(__name__)
@@ -191,26 +194,21 @@ def _fit_candidates(
     terms: Terms,
     mappings: list[nova_pci.ProviderMapping],
 ) -> Placement | Refusal:
-    """Fit each allocation candidate, and leave those that do.
-
-    Candidates differ, for the fit, only in the devices that they name; one
-    answer serves all that name alike ones.
-    """
-    providers = nova_pci.Providers(host_state.pci_stats, question.pci_requests)
-    keys = [providers.asks(mapping) for mapping in mappings]
-    found: dict[object, Placement | Refusal] = {}
-    for key, mapping in zip(keys, mappings, strict=True):
-        if key not in found:
-            found[key] = _fit(host_state, host, question, terms, mapping)
-    host_state.allocation_candidates = [
-        candidate
-        for candidate, key in zip(
-            host_state.allocation_candidates, keys, strict=True
-        )
-        if found[key]
-    ]
-    # A placement is true, a refusal is not: the first of the one, else any.
-    return max(found.values(), key=bool)
+    """Fit the allocation candidates, and leave those that do."""
+    # Plain Nova's claim for several guest cells is another for each.
+    several = len(question.request.cells) > 1
+    whole = (terms.stock and several) or len(host.cells) > MOST_CELLS
+    answer, verdicts = candidates.fitting(
+        mappings,
+        host_state.pci_stats,
+        question.pci_requests,
+        functools.partial(_fit, host_state, host, question, terms),
+        None if whole else functools.partial(beside, host, question.request),
+    )
+    host_state.allocation_candidates = list(
+        itertools.compress(host_state.allocation_candidates, verdicts)
+    )
+    return answer
 
 
 def _fit(
