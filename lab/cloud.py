@@ -33,7 +33,7 @@ FLAVORS = {
     "pinned-isolate": (1, 64, {
         "hw:cpu_policy": "dedicated", "hw:cpu_thread_policy": "isolate"}),
 }
-DISCOVERY_SECONDS = 120
+DISCOVERY_SECONDS = 300
 
 
 def connect() -> Connection:

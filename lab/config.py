@@ -17,8 +17,10 @@ FILTERS = {
         "available_filters = "
         "pinning_filter.scheduler.filter.PinningFilter\n",
         "PinningFilter",
+        "weight_classes = "
+        "pinning_filter.scheduler.weigher.PinningWeigher\n",
     ),
-    "stock": ("", "NUMATopologyFilter"),
+    "stock": ("", "NUMATopologyFilter", ""),
 }
 DRIVERS = {
     "pinning": "pinning.PinningLibvirtDriver",
@@ -47,7 +49,7 @@ def compute() -> str:
 def values() -> dict[str, str]:
     """Every name that a template may use."""
     view = host.load()
-    available, enabled = FILTERS[scheduler()]
+    available, enabled, weighers = FILTERS[scheduler()]
     return {
         "run": str(layout.RUN),
         "etc": str(layout.ETC),
@@ -59,6 +61,7 @@ def values() -> dict[str, str]:
         "libvirt_uri": layout.LIBVIRT_URI,
         "available_filters": available,
         "enabled_filter": enabled,
+        "weight_classes": weighers,
         "compute_driver": DRIVERS[compute()],
         "dedicated": view.dedicated,
         "shared_line": f"cpu_shared_set = {view.shared}"

@@ -7,6 +7,8 @@ outside its own mount namespace, and at its end no domain is left.
   machine already has are neither seen nor touched;
 - an empty file lies over ``/dev/kvm``: QEMU always emulates (TCG), and
   libvirt does not probe an unusable device again at each call;
+- the accounts that libvirt asks for by name are there, without the package
+  that makes them (and starts libvirt);
 - files over sysfs show the CPUs as thread siblings, or as none
   (:class:`lab.host.Host`);
 - as a subreaper it inherits the QEMU processes that libvirtd detaches, and
@@ -37,6 +39,13 @@ FOLDERS = {
     "log": Path("/var/log/libvirt"),
     "cache": Path("/var/cache/libvirt"),
     "etc": Path("/etc/libvirt"),
+}
+
+#: Debian's own numbers for these; libvirt wants the names to exist, and uses
+#: root (qemu.conf).
+ACCOUNTS = {
+    "passwd": ("libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin",),
+    "group": ("libvirt-qemu:x:64055:", "kvm:x:64054:"),
 }
 
 
@@ -93,6 +102,27 @@ def show_threads(threads_per_core: int) -> None:
         bind(source, target)
 
 
+def with_accounts(text: str, wanted: tuple[str, ...]) -> str:
+    """A passwd or group file with those accounts that it lacks.
+
+    >>> with_accounts("root:x:0:", ("kvm:x:64054:", "root:x:1:"))
+    'root:x:0:\\nkvm:x:64054:\\n'
+    """
+    lines = text.splitlines()
+    there = {line.partition(":")[0] for line in lines}
+    lines += [each for each in wanted if each.partition(":")[0] not in there]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def show_accounts() -> None:
+    """Make libvirt's accounts exist in this mount namespace."""
+    for name, wanted in ACCOUNTS.items():
+        target = Path("/etc") / name
+        source = layout.LIBVIRT / name
+        source.write_text(with_accounts(target.read_text(), wanted))
+        bind(source, target)
+
+
 def prepare() -> None:
     """Mount everything; the mount points were made by the starter."""
     for name, target in FOLDERS.items():
@@ -104,6 +134,7 @@ def prepare() -> None:
         cover = layout.LIBVIRT / "no-kvm"
         cover.touch(mode=0o600)
         bind(cover, kvm)
+    show_accounts()
     show_threads(host.load().threads_per_core)
     huge = layout.LIBVIRT / "hugepages"
     huge.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ class Daemon:
     #: Says whether it serves already.
     ready: Callable[[], bool] = lambda: True
     #: Seconds that it may take until it serves.
-    ready_seconds: int = 90
+    ready_seconds: int = 300
     #: Seconds from SIGTERM to SIGKILL.
     stop_seconds: int = 20
 

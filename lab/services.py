@@ -128,7 +128,7 @@ def rabbitmq() -> Daemon:
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         },
         ready=accepts(layout.PORTS["amqp"]),
-        ready_seconds=180,
+        ready_seconds=400,
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.libvirt_ns import mask
+from lab.libvirt_ns import mask, with_accounts
 
 
 @pytest.mark.parametrize("cpus, like, expected", [
@@ -15,3 +15,15 @@ from lab.libvirt_ns import mask
 ])
 def test_mask(cpus: set[int], like: str, expected: str) -> None:
     assert mask(cpus, like) == expected
+
+
+@pytest.mark.parametrize("there, wanted, expected", [
+    pytest.param("root:x:0:\n", ("kvm:x:7:",), "root:x:0:\nkvm:x:7:\n",
+                 id="one that is missing"),
+    pytest.param("kvm:x:108:\n", ("kvm:x:7:",), "kvm:x:108:\n",
+                 id="one that is there stays as it is"),
+    pytest.param("root:x:0:", ("kvm:x:7:",), "root:x:0:\nkvm:x:7:\n",
+                 id="a last line without its end"),
+])
+def test_accounts(there: str, wanted: tuple[str, ...], expected: str) -> None:
+    assert with_accounts(there, wanted) == expected
