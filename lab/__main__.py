@@ -10,7 +10,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab import config, host, install, layout, process, services, steps
+from lab import (
+    config,
+    host,
+    install,
+    layout,
+    node,
+    node_layout,
+    process,
+    services,
+    steps,
+)
 
 USAGE = f"""
 The lab runs. To use it:
@@ -86,6 +96,15 @@ def discover(name: str) -> None:
     steps.timed(f"discover {name}", lambda: in_cloud("discovered", name))
 
 
+def start_node() -> None:
+    """Start the second compute node: two cells, SMT; the lab runs already."""
+    begin = time.monotonic()
+    node.up()
+    discover(node_layout.NAME)
+    steps.say(f"Done in {time.monotonic() - begin:.0f} s. A shell there: "
+              "python3 -m lab ssh")
+
+
 def stop() -> None:
     """End every process that the lab started, and no other."""
     for daemon in reversed(known_daemons()):
@@ -114,7 +133,8 @@ def test(*arguments: str) -> None:
 
 def known_daemons() -> list[process.Daemon]:
     """The services, those that only some tests start included."""
-    return [*services.all_daemons(), services.second_scheduler()]
+    return [*services.all_daemons(), services.second_scheduler(),
+            node.daemon()]
 
 
 def clean() -> None:
@@ -166,12 +186,16 @@ def alone() -> Iterator[None]:
         yield
 
 
+#: The commands without arguments.
+SIMPLE = {"up": up, "node": start_node, "stop": stop, "clean": clean,
+          "status": status}
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="lab", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    for name, action in (("up", up), ("stop", stop), ("clean", clean),
-                         ("status", status)):
+    for name, action in SIMPLE.items():
         commands.add_parser(name, help=action.__doc__)
     view = commands.add_parser("host", help=show_host.__doc__)
     default = host.Host()
@@ -183,6 +207,8 @@ def parser() -> argparse.ArgumentParser:
                       help="pages of 2 MiB to ask the kernel for")
     walk = commands.add_parser("test", help=test.__doc__)
     walk.add_argument("arguments", nargs="*", help="for pytest, after --")
+    shell = commands.add_parser("ssh", help=node.shell.__doc__)
+    shell.add_argument("words", nargs="*", metavar="command")
     again = commands.add_parser("restart", help=restart.__doc__)
     again.add_argument("name")
     return top
@@ -196,6 +222,8 @@ def main() -> int:
         if given.command == "test":
             test(*given.arguments)
             return 0
+        if given.command == "ssh":
+            return node.shell(*given.words)
         with alone():
             if given.command == "host":
                 show_host(host.Host(given.threads_per_core, given.dedicated,
@@ -203,8 +231,7 @@ def main() -> int:
             elif given.command == "restart":
                 restart(given.name)
             else:
-                {"up": up, "stop": stop, "clean": clean,
-                 "status": status}[given.command]()
+                SIMPLE[given.command]()
     except layout.LabError as error:
         print(f"\nlab: {error}", file=sys.stderr)
         return 1

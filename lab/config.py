@@ -4,9 +4,10 @@ The templates are plain files with ``$name`` where the lab decides
 (:class:`string.Template`); a literal dollar is written ``$$``.
 """
 
+from pathlib import Path
 from string import Template
 
-from lab import host, layout
+from lab import host, layout, node_layout
 
 TEMPLATES = layout.HERE / "templates"
 
@@ -46,7 +47,7 @@ def compute() -> str:
     return layout.switch("LAB_COMPUTE", "pinning", "stock")
 
 
-def values() -> dict[str, str]:
+def values(**changes: str) -> dict[str, str]:
     """Every name that a template may use."""
     view = host.load()
     available, enabled, weighers = FILTERS[scheduler()]
@@ -58,6 +59,8 @@ def values() -> dict[str, str]:
         "password": layout.PASSWORD,
         "region": layout.REGION,
         "host": layout.HOST,
+        "my_ip": "127.0.0.1",
+        "api": "127.0.0.1",
         "libvirt_uri": layout.LIBVIRT_URI,
         "available_filters": available,
         "enabled_filter": enabled,
@@ -72,15 +75,39 @@ def values() -> dict[str, str]:
             for name in ("keystone", "glance", "placement", "neutron",
                          "nova_api", "nova_cell0", "nova")
         },
+        **changes,
     }
 
 
 def render() -> None:
     """Write every template with its values."""
-    layout.ETC.mkdir(parents=True, exist_ok=True)
-    known = values()
-    for template in sorted(TEMPLATES.iterdir()):
+    write(layout.ETC, sorted(TEMPLATES.iterdir()), values())
+
+
+#: What the second compute node has of the templates.
+NODE_FILES = ("libvirtd.conf", "nova-compute.conf", "nova.conf", "qemu.conf")
+
+
+def render_node(folder: Path) -> None:
+    """Write the second compute node's files, for the paths within it."""
+    known = values(
+        host=node_layout.NAME,
+        my_ip=node_layout.ADDRESS,
+        api=node_layout.HOST_ADDRESS,
+        libvirt_uri="qemu:///system",
+        dedicated=node_layout.DEDICATED,
+        shared_line=f"cpu_shared_set = {node_layout.SHARED}",
+    )
+    write(folder, [TEMPLATES / name for name in NODE_FILES], known)
+
+
+def write(
+    folder: Path, templates: list[Path], known: dict[str, str]
+) -> None:
+    """Write templates with these values, where that changes anything."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for template in templates:
         text = Template(template.read_text()).substitute(known)
-        target = layout.ETC / template.name
+        target = folder / template.name
         if not target.exists() or target.read_text() != text:
             target.write_text(text)

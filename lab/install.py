@@ -41,23 +41,23 @@ PYTHON = "/usr/bin/python3"
 
 def install() -> bool:
     """Everything that is installed; True if the project itself changed."""
-    debian_packages()
+    debian_packages(PACKAGES, DRIVERS)
     environment()
     return project()
 
 
-def missing_packages() -> list[str]:
-    """The packages that are not installed, in the order above."""
+def missing_packages(wanted: Sequence[str]) -> list[str]:
+    """Those of the packages that are not installed, in their order."""
     shown = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n",
-         *PACKAGES],
+         *wanted],
         capture_output=True, text=True, check=False,
     ).stdout
     there = {
         line.split()[0] for line in shown.splitlines()
         if line.endswith(" installed")
     }
-    return [name for name in PACKAGES if name not in there]
+    return [name for name in wanted if name not in there]
 
 
 def known(names: Sequence[str]) -> list[str]:
@@ -69,9 +69,11 @@ def known(names: Sequence[str]) -> list[str]:
     return [name for name in names if name in shown]
 
 
-def debian_packages() -> None:
+def debian_packages(
+    wanted: Sequence[str], where_known: Sequence[str] = ()
+) -> None:
     """Install what is missing, without starting any daemon."""
-    missing = missing_packages()
+    missing = missing_packages(wanted)
     if not missing:
         return
     name = "Debian packages"
@@ -84,7 +86,8 @@ def debian_packages() -> None:
             steps.run(
                 name,
                 ["apt-get", "install", "-y", "-qq",
-                 "--no-install-recommends", *missing, *known(DRIVERS)],
+                 "--no-install-recommends", *missing,
+                 *known(where_known)],
                 env=noninteractive,
             )
         for unit in sorted(enabled_units() - before):
@@ -121,9 +124,12 @@ def enabled_units() -> set[str]:
     return {line.split()[0] for line in shown.splitlines() if line.strip()}
 
 
+ENVIRONMENT = "Python environment"
+
+
 def environment() -> None:
     """The virtual environment with all of OpenStack."""
-    name = "Python environment"
+    name = ENVIRONMENT
     key = steps.digest(CONSTRAINTS, *REQUIREMENTS)
 
     def action() -> None:

@@ -2,10 +2,13 @@
 
 LAB := /usr/bin/python3 -m lab
 
-.PHONY: lab lab-stop lab-clean lab-status lab-test
+.PHONY: lab lab-node lab-stop lab-clean lab-status lab-test
 
 lab:  ## install and start a real OpenStack on this machine (root)
 	@$(LAB) up
+
+lab-node: lab  ## a second compute node of it: two NUMA cells, SMT (QEMU)
+	@$(LAB) node
 
 lab-test: lab  ## walk through the lab with the real openstack client
 	@$(LAB) test

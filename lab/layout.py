@@ -42,6 +42,7 @@ PORTS = {
     "amqp": 15672,
     "erlang": 35672,
     "epmd": 14369,
+    "node-ssh": 10022,
 }
 
 #: Set in the environment of every process of the lab, to its RUN folder.
