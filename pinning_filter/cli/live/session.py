@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nova import conf, context, objects, utils
-from nova.db.api import api as api_db
-from nova.db.main import api as main_db
+from nova import conf, config, context, objects, utils
 from nova.scheduler.client import report
 
 from pinning_filter import opts
@@ -89,17 +88,9 @@ def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
     opts.register(conf.CONF)
     if files or dirs or not _has_database():
         try:
-            conf.CONF(
-                [],
-                project="nova",
-                default_config_files=list(files) or None,
-                default_config_dirs=list(dirs) or None,
-            )
+            _parse(tuple(files), tuple(dirs))
         except Exception as error:
             raise InputError(f"nova.conf cannot be read: {error}") from error
-        if _has_database():
-            main_db.configure(conf.CONF)
-            api_db.configure(conf.CONF)
     if not _has_database():
         read = ", ".join(conf.CONF.config_file or ()) or "none was found"
         raise InputError(
@@ -108,6 +99,17 @@ def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
             "nova-conductor runs, as a user who may read its configuration; "
             "or give a dump with --host FILE"
         )
+
+
+@functools.cache
+def _parse(files: tuple[str, ...], dirs: tuple[str, ...]) -> None:
+    """What Nova's own commands do first; once, Nova takes no second time.
+
+    A cell's address may refer to options that this registers.
+    """
+    named = [("--config-file", name) for name in files]
+    named += [("--config-dir", name) for name in dirs]
+    config.parse_args(["nova", *(word for pair in named for word in pair)])
 
 
 def _has_database() -> bool:
