@@ -205,6 +205,8 @@ def parser() -> argparse.ArgumentParser:
     view.add_argument("--shared", default=default.shared)
     view.add_argument("--huge-pages", type=int, default=0, metavar="N",
                       help="pages of 2 MiB to ask the kernel for")
+    view.add_argument("--virt-type", choices=("qemu", "lxc"),
+                      default=default.virt_type)
     walk = commands.add_parser("test", help=test.__doc__)
     walk.add_argument("arguments", nargs="*", help="for pytest, after --")
     shell = commands.add_parser("ssh", help=node.shell.__doc__)
@@ -227,7 +229,8 @@ def main() -> int:
         with alone():
             if given.command == "host":
                 show_host(host.Host(given.threads_per_core, given.dedicated,
-                                    given.shared, given.huge_pages))
+                                    given.shared, given.huge_pages,
+                                    given.virt_type))
             elif given.command == "restart":
                 restart(given.name)
             else:

@@ -29,6 +29,10 @@ DRIVERS = {
 }
 
 
+#: ``[libvirt] virt_type`` -> its libvirt.
+LIBVIRT_URIS = {"qemu": layout.LIBVIRT_URI, "lxc": layout.LXC_URI}
+
+
 def database(name: str) -> str:
     """The SQLAlchemy URL of one of the lab's databases."""
     return (
@@ -61,7 +65,8 @@ def values(**changes: str) -> dict[str, str]:
         "host": layout.HOST,
         "my_ip": "127.0.0.1",
         "api": "127.0.0.1",
-        "libvirt_uri": layout.LIBVIRT_URI,
+        "virt_type": view.virt_type,
+        "libvirt_uri": LIBVIRT_URIS[view.virt_type],
         "available_filters": available,
         "enabled_filter": enabled,
         "weight_classes": weighers,
@@ -94,6 +99,7 @@ def render_node(folder: Path) -> None:
         host=node_layout.NAME,
         my_ip=node_layout.ADDRESS,
         api=node_layout.HOST_ADDRESS,
+        virt_type="qemu",
         libvirt_uri="qemu:///system",
         dedicated=node_layout.DEDICATED,
         shared_line=f"cpu_shared_set = {node_layout.SHARED}",

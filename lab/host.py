@@ -25,6 +25,9 @@ class Host:
     shared: str = ""
     #: Pages of 2 MiB that the kernel is asked for while libvirtd runs.
     huge_pages: int = 0
+    #: ``[libvirt] virt_type``: qemu, or lxc, for which Nova reports no NUMA
+    #: topology.
+    virt_type: str = "qemu"
 
     def save(self) -> None:
         """Keep it for the next start of libvirtd and nova-compute."""

@@ -15,7 +15,8 @@ from lab import layout, steps
 #: What Debian gives. Each is there in Debian 12 and 13.
 PACKAGES = (
     "mariadb-server-core", "mariadb-client-core", "rabbitmq-server",
-    "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients",
+    "libvirt-daemon", "libvirt-daemon-driver-qemu",
+    "libvirt-daemon-driver-lxc", "libvirt-clients",
     "qemu-system-x86", "qemu-utils", "seabios", "ipxe-qemu",
     # to build libvirt-python
     "libvirt-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev",

@@ -55,6 +55,8 @@ PASSWORD = "lab"
 HOST = "lab-host"
 
 LIBVIRT_URI = f"qemu+unix:///system?socket={LIBVIRT_SOCKET}"
+#: The same libvirtd's other driver.
+LXC_URI = f"lxc+unix:///system?socket={LIBVIRT_SOCKET}"
 
 
 class LabError(Exception):

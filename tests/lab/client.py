@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from lab import layout
+from lab import cloud, layout
 
 _numbers = itertools.count(1)
 #: Seconds that anything asynchronous may take.
-PATIENCE = 180
+PATIENCE = 300
 
 
 class Refused(Exception):
@@ -47,9 +47,11 @@ def extra_specs(specs: dict[str, str]) -> dict[str, str]:
     return {f"hw:{key}": value for key, value in specs.items()}
 
 
-def flavor(vcpus: int, ram_mib: int = 64, **specs: str) -> str:
+def flavor(
+    vcpus: int, ram_mib: int = 64, name: str = "", **specs: str
+) -> str:
     """A new flavor, with :func:`extra_specs`; its name."""
-    name = unique("flavor")
+    name = name or unique("flavor")
     keys = extra_specs(specs)
     openstack(
         "flavor", "create", name, "--vcpus", str(vcpus),
@@ -65,6 +67,8 @@ class Server:
     id: str
     name: str
     status: str
+    #: the compute host that it is on
+    host: str
     #: libvirt's name of it
     domain: str
     #: What its user reads when it failed; empty otherwise.
@@ -89,6 +93,7 @@ def _server(shown: dict[str, Any]) -> Server:
     fault = shown.get("fault") or {}
     return Server(
         shown["id"], shown["name"], shown["status"],
+        shown["OS-EXT-SRV-ATTR:host"] or "",
         shown["OS-EXT-SRV-ATTR:instance_name"] or "",
         fault.get("message", ""),
     )
@@ -102,12 +107,14 @@ def request(flavor_name: str, image: str = "blank", *more: str) -> str:
     )["id"]
 
 
-def create(flavor_name: str, image: str = "blank", *more: str) -> Server:
+def create(
+    flavor_name: str, image: str = "blank", *more: str, name: str = ""
+) -> Server:
     """Create a server and wait until it is ACTIVE or in ERROR.
 
     :raises Refused: where the API refuses it, so that there is no server.
     """
-    name = unique("server")
+    name = name or unique("server")
     try:
         return _server(openstack(
             "server", "create", "--flavor", flavor_name, "--image", image,
@@ -149,6 +156,23 @@ def delete_all() -> None:
     ids = [server["ID"] for server in servers()]
     if ids:
         openstack("server", "delete", "--wait", *ids, as_json=False)
+
+
+def delete_flavors() -> None:
+    """Delete every flavor that a walk made."""
+    made = [
+        each["Name"] for each in openstack("flavor", "list", "--all")
+        if each["Name"] not in cloud.FLAVORS
+    ]
+    if made:
+        openstack("flavor", "delete", *made, as_json=False)
+
+
+def enable(host: str, enabled: bool) -> None:
+    """Let the scheduler choose a compute host, or not."""
+    openstack("compute", "service", "set",
+              "--enable" if enabled else "--disable", host, "nova-compute",
+              as_json=False)
 
 
 def usage(provider: str) -> dict[str, int]:

@@ -8,29 +8,62 @@ from collections.abc import Iterator
 import pytest
 
 if "PINNING_LAB_TEST" in os.environ:
-    from lab import host
+    from lab import host, layout, node, node_layout
     from tests.lab import client, seen, walks
 else:
     collect_ignore_glob = ["test_*.py"]
 
 #: Seconds that Nova may take to write what it freed.
-PATIENCE = 60
+PATIENCE = 180
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what the marker means, and keep the rows of the table."""
+    """Say what the markers mean, and keep the rows of the table."""
     config.addinivalue_line(
         "markers", "host(**view): how the compute host is shown")
+    config.addinivalue_line(
+        "markers", "node(beside=False): on the second compute node, which "
+        "`make lab-node` starts, alone or beside the first")
     # Of the libraries that the client stands on, not of ours.
     for kind in ("DeprecationWarning", "PendingDeprecationWarning"):
         config.addinivalue_line("filterwarnings", f"ignore::{kind}")
     config.stash_rows = []
 
 
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out the walks on the second compute node where none runs."""
+    if "PINNING_LAB_TEST" not in os.environ or node.daemon().pid():
+        return
+    left = [item for item in items if item.get_closest_marker("node")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
 @pytest.fixture(scope="session")
-def empty_cloud() -> None:
-    """No server of an earlier use is in the way."""
+def empty_cloud() -> Iterator[None]:
+    """Nothing of an earlier use is in the way; all hosts serve at the end."""
     client.delete_all()
+    client.delete_flavors()
+    yield
+    let_choose(seen.known_hosts())
+
+
+def let_choose(hosts: set[str]) -> None:
+    """Let the scheduler choose these compute hosts and no other."""
+    for name in seen.enabled_hosts() ^ hosts:
+        if name in seen.known_hosts():
+            client.enable(name, name in hosts)
+
+
+def hosts_of(request: pytest.FixtureRequest) -> set[str]:
+    """The compute hosts that the test's marker asks for."""
+    marker = request.node.get_closest_marker("node")
+    if marker is None:
+        return {layout.HOST}
+    beside = marker.kwargs.get("beside", False)
+    return {node_layout.NAME} | ({layout.HOST} if beside else set())
 
 
 @pytest.fixture
@@ -38,6 +71,8 @@ def walk(
     request: pytest.FixtureRequest, empty_cloud: None
 ) -> Iterator["walks.Walk"]:
     """The record of this test; at its end everything must be free again."""
+    hosts = hosts_of(request)
+    let_choose(hosts)
     show_host(request)
     name = request.node.name.removeprefix("test_").replace("_", " ")
     record = walks.Walk(name)
@@ -46,7 +81,10 @@ def walk(
     record.rows.clear()
     try:
         client.delete_all()
-        record.check("left: domains, claims, pCPUs, PCPU", left(), NOTHING)
+        for name in sorted(hosts):
+            record.check(f"left on {name}: domains, claims, pCPUs, PCPU",
+                         left(name), NOTHING)
+        client.delete_flavors()
     finally:
         request.config.stash_rows.extend(record.rows)
 
@@ -54,20 +92,23 @@ def walk(
 NOTHING = ({}, {}, set(), 0)
 
 
-def left() -> tuple[object, ...]:
+def left(name: str) -> tuple[object, ...]:
     """What is still in use, by libvirt, Nova and Placement; waits a bit."""
     limit = time.monotonic() + PATIENCE
     while True:
-        found = (seen.defined(), seen.claimed(), seen.host_pinned(),
-                 client.usage(seen.node_uuid()).get("PCPU", 0))
+        found = (seen.defined(name), seen.claimed(name),
+                 seen.host_pinned(name),
+                 client.usage(seen.node_uuid(name)).get("PCPU", 0))
         if found == NOTHING or time.monotonic() > limit:
             return found
         time.sleep(1)
 
 
 def show_host(request: pytest.FixtureRequest) -> None:
-    """Show the compute host as the test's marker says."""
+    """Show the compute host as the test's marker says, if it does."""
     marker = request.node.get_closest_marker("host")
+    if marker is None:
+        return
     view = host.Host(**marker.kwargs)
     if host.load() == view:
         return
@@ -76,7 +117,8 @@ def show_host(request: pytest.FixtureRequest) -> None:
         ["/usr/bin/python3", "-m", "lab", "host",
          "--threads-per-core", str(view.threads_per_core),
          "--dedicated", view.dedicated, "--shared", view.shared,
-         "--huge-pages", str(view.huge_pages)],
+         "--huge-pages", str(view.huge_pages),
+         "--virt-type", view.virt_type],
         check=True,
     )
 

@@ -1,31 +1,41 @@
-"""What libvirt, the kernel and Nova's own tables say of a server."""
+"""What libvirt, the kernel and Nova's own tables say of a server.
+
+``host`` is the compute host where to look, by its name in Nova.
+"""
 
 import json
+import shlex
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pymysql
 from lxml import etree
 
-from lab import layout, process
+from lab import layout, node, process
 
 CELL_DB = "nova"
 #: Seconds that Nova may take to end what it was asked for.
 PATIENCE = 180
 
 
-def virsh(*arguments: str) -> str:
-    """Ask the lab's libvirtd."""
+def on(host: str, command: str) -> str:
+    """What a shell command says on a compute host."""
+    here = host == layout.HOST
     return subprocess.run(
-        ["virsh", "-c", layout.LIBVIRT_URI, *arguments],
+        ["sh", "-c", command] if here else node.ssh(command),
         capture_output=True, text=True, check=True,
     ).stdout
 
 
-def domain_xml(domain: str) -> str:
+def virsh(*arguments: str, host: str = layout.HOST) -> str:
+    """Ask the lab's libvirtd."""
+    where = ["-c", layout.LIBVIRT_URI] if host == layout.HOST else []
+    return on(host, shlex.join(["virsh", *where, *arguments]))
+
+
+def domain_xml(domain: str, host: str = layout.HOST) -> str:
     """``virsh dumpxml`` of a running domain."""
-    return virsh("dumpxml", domain)
+    return virsh("dumpxml", domain, host=host)
 
 
 def pins(xml: str) -> dict[str, str]:
@@ -75,47 +85,56 @@ def page_size_kib(xml: str) -> int | None:
     return None if page is None else int(page.get("size"))
 
 
-def qemu_pid(domain: str) -> int:
+def pid_file(domain: str, host: str = layout.HOST) -> str:
+    """Where libvirt keeps the process id of a running domain."""
+    run = layout.LIBVIRT / "run" if host == layout.HOST else "/run/libvirt"
+    return f"{run}/qemu/{domain}.pid"
+
+
+def qemu_pid(domain: str, host: str = layout.HOST) -> int:
     """The process of a running domain."""
-    pid_file = layout.LIBVIRT / "run" / "qemu" / f"{domain}.pid"
-    return int(pid_file.read_text())
+    return int(on(host, f"cat {pid_file(domain, host)}"))
 
 
-def affinities(domain: str) -> dict[str, str]:
+def affinities(domain: str, host: str = layout.HOST) -> dict[str, str]:
     """The same keys as :func:`pins`, from the kernel's own threads."""
+    pid = qemu_pid(domain, host)
+    shown = on(host, f"cd /proc/{pid}/task && "
+               "grep -HE '^(Name|Cpus_allowed_list):' */status; true")
+    tasks: dict[str, list[str]] = {}
+    for line in shown.splitlines():
+        path, _, value = line.split(":", 2)
+        tasks.setdefault(path.split("/")[0], []).append(value.strip())
     found = {}
-    pid = qemu_pid(domain)
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        name = (task / "comm").read_text().strip()
-        allowed = next(
-            line.split(":")[1].strip()
-            for line in (task / "status").read_text().splitlines()
-            if line.startswith("Cpus_allowed_list")
-        )
+    for task, (name, allowed) in tasks.items():
         if name.startswith("CPU "):
             found[f"vcpu {name[4:].split('/')[0]}"] = allowed
         elif name.startswith("IO iothread"):
             found[f"iothread {name.removeprefix('IO iothread')}"] = allowed
-        elif task.name == str(pid):
+        elif task == str(pid):
             found["emulator"] = allowed
     return found
 
 
-def memory_policies(domain: str) -> list[str]:
+def numa_maps(domain: str, host: str) -> list[str]:
+    """The kernel's account of the guest's memory, a line a mapping."""
+    pid = qemu_pid(domain, host)
+    return on(host, f"cat /proc/{pid}/numa_maps").splitlines()
+
+
+def memory_policies(domain: str, host: str = layout.HOST) -> list[str]:
     """The kernel's binding policies of the guest's memory."""
-    maps = Path(f"/proc/{qemu_pid(domain)}/numa_maps").read_text()
     return sorted({
-        line.split()[1] for line in maps.splitlines()
+        line.split()[1] for line in numa_maps(domain, host)
         if line.split()[1].startswith("bind")
     })
 
 
-def huge_memory(domain: str) -> bool:
+def huge_memory(domain: str, host: str = layout.HOST) -> bool:
     """Whether the kernel gave the guest pages of 2 MiB."""
-    maps = Path(f"/proc/{qemu_pid(domain)}/numa_maps").read_text()
     return any(
         "kernelpagesize_kB=2048" in line and "hugepages" in line
-        for line in maps.splitlines()
+        for line in numa_maps(domain, host)
     )
 
 
@@ -142,6 +161,8 @@ def host_pinned(host: str = layout.HOST) -> set[int]:
         "SELECT numa_topology FROM compute_nodes "
         f"WHERE deleted = 0 AND host = '{host}'"
     )
+    if rows[0][0] is None:
+        return set()
     cells = json.loads(rows[0][0])["nova_object.data"]["cells"]
     return {
         pcpu for cell in cells
@@ -179,11 +200,11 @@ def claimed(host: str = layout.HOST) -> dict[str, dict[int, int]]:
     return found
 
 
-def defined() -> dict[str, dict[int, int]]:
+def defined(host: str = layout.HOST) -> dict[str, dict[int, int]]:
     """Server id -> vCPU -> pCPU, as libvirt has it; pinned vCPUs only."""
     found = {}
-    for domain in virsh("list", "--all", "--name").split():
-        xml = virsh("dumpxml", domain)
+    for domain in virsh("list", "--all", "--name", host=host).split():
+        xml = domain_xml(domain, host)
         server = etree.fromstring(xml.encode()).findtext("uuid")
         found[server] = {
             int(name.split()[1]): int(cpus)
@@ -191,6 +212,20 @@ def defined() -> dict[str, dict[int, int]]:
             if name.startswith("vcpu ") and cpus.isdigit()
         }
     return found
+
+
+def enabled_hosts() -> set[str]:
+    """The compute hosts that the scheduler may choose."""
+    return {row[0] for row in nova_rows(
+        "SELECT host FROM services WHERE deleted = 0 AND disabled = 0 "
+        "AND `binary` = 'nova-compute'")}
+
+
+def known_hosts() -> set[str]:
+    """The compute hosts that Nova knows, running or not."""
+    return {row[0] for row in nova_rows(
+        "SELECT host FROM services WHERE deleted = 0 "
+        "AND `binary` = 'nova-compute'")}
 
 
 def host_pages(size_kib: int) -> int:
@@ -201,3 +236,14 @@ def host_pages(size_kib: int) -> int:
         for pages in root.iterfind("host/topology/cells/cell/pages")
         if int(pages.get("size")) == size_kib
     )
+
+
+def free_pages(host: str) -> dict[int, int]:
+    """Host cell -> its free pages of 2 MiB, by the kernel."""
+    shown = on(host, "grep -H . /sys/devices/system/node/node*/hugepages/"
+               "hugepages-2048kB/free_hugepages")
+    found = {}
+    for line in shown.splitlines():
+        path, _, pages = line.partition(":")
+        found[int(path.split("/")[5].removeprefix("node"))] = int(pages)
+    return found
