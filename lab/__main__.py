@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from lab import (
     config,
@@ -61,6 +62,23 @@ def up() -> None:
     if any(started):
         discover(layout.HOST)
     steps.say(f"Done in {time.monotonic() - begin:.0f} s.{USAGE}")
+
+
+#: Memory that a lab takes, in MiB.
+MEMORY_MIB = 2560
+
+
+def check() -> None:
+    """Say what stands in the way of a lab on this machine, if anything."""
+    check_ports()
+    fields = dict(
+        line.split(":") for line in
+        Path("/proc/meminfo").read_text().splitlines())
+    free = int(fields["MemAvailable"].split()[0]) // 1024
+    if free < MEMORY_MIB:
+        raise layout.LabError(
+            f"the lab needs {MEMORY_MIB} MiB of memory, {free} MiB are free")
+    steps.say("Nothing stands in the way of a lab.")
 
 
 def check_ports() -> None:
@@ -120,7 +138,7 @@ def test(*arguments: str) -> None:
     """Walk through the lab: pytest tests/lab, in the lab's environment."""
     command = (
         f". {layout.ETC / 'openrc'} && exec {layout.BIN / 'python'} "
-        '-m pytest -p no:cacheprovider "$@"'
+        f'-m pytest -o cache_dir={layout.RUN / "walks"} "$@"'
     )
     done = subprocess.run(
         ["bash", "-c", command, "pytest", *(arguments or ["tests/lab"])],
@@ -187,8 +205,8 @@ def alone() -> Iterator[None]:
 
 
 #: The commands without arguments.
-SIMPLE = {"up": up, "node": start_node, "stop": stop, "clean": clean,
-          "status": status}
+SIMPLE = {"check": check, "up": up, "node": start_node, "stop": stop,
+          "clean": clean, "status": status}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 LAB := /usr/bin/python3 -m lab
 
-.PHONY: lab lab-node lab-stop lab-clean lab-status lab-test
+.PHONY: lab lab-node lab-check lab-stop lab-clean lab-status lab-test
 
 lab:  ## install and start a real OpenStack on this machine (root)
 	@$(LAB) up
@@ -11,7 +11,10 @@ lab-node: lab  ## a second compute node of it: two NUMA cells, SMT (QEMU)
 	@$(LAB) node
 
 lab-test: lab  ## walk through the lab with the real openstack client
-	@$(LAB) test
+	@$(LAB) test -- tests/lab $(ONLY)
+
+lab-check:  ## say what stands in the way of a lab on this machine
+	@$(LAB) check
 
 lab-status:  ## which of the lab's services run
 	@$(LAB) status

@@ -77,9 +77,9 @@ def test_only_marked_processes_are_strays(
 ) -> None:
     sleeper().start()
     pid = sleeper().pid()
-    marked = list(process.marked())
-    assert pid in marked
-    assert stranger.pid not in marked
+    # The kernel shows a new process's environment a moment after its start.
+    assert process.wait_for(lambda: pid in process.marked(), 10)
+    assert stranger.pid not in process.marked()
     sleeper().pid_file.unlink()
     assert process.end_strays() == 1
     assert process.wait_for(lambda: process.start_time(pid) is None, 10)

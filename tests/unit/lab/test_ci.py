@@ -1,0 +1,100 @@
+"""``.ci/run`` where there can be no lab, and where the walks fail."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).parents[3] / ".ci" / "run"
+#: Commands that say what they were asked, and change nothing.
+STAND_IN = """\
+#!/bin/sh
+echo "$(basename "$0") $*" >> "$ASKED"
+"""
+
+
+@pytest.fixture
+def ci(tmp_path: Path):
+    """Run the script with stand-ins: status, output, what was asked."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    asked = tmp_path / "asked"
+
+    def command(name: str, body: str = "") -> None:
+        path = folder / name
+        path.write_text(STAND_IN + body)
+        path.chmod(0o755)
+
+    def run(**bodies: str) -> tuple[int, str, list[str]]:
+        for name, body in {
+            "make": "", "apt-get": "", "unshare": "", "id": "echo 0\n",
+            **bodies,
+        }.items():
+            command(name, body)
+        done = subprocess.run(
+            [str(RUN)], capture_output=True, text=True, check=False,
+            env={"PATH": f"{folder}:{os.environ['PATH']}",
+                 "ASKED": str(asked), "CI": "true"},
+        )
+        made = [line for line in asked.read_text().splitlines()
+                if line.startswith("make ")]
+        return done.returncode, done.stdout, made
+
+    return run
+
+
+TESTS_ALONE = ["make test"]
+
+
+@pytest.mark.parametrize("bodies, reason", [
+    pytest.param({"id": "echo 1000\n"}, "it needs root", id="not root"),
+    pytest.param({"unshare": "exit 1\n"},
+                 "mount namespaces are not permitted here",
+                 id="no mount namespaces"),
+    pytest.param({"apt-get": "exit 100\n"},
+                 "apt-get cannot install python3 and libvirt-daemon here",
+                 id="no registry"),
+])
+@pytest.mark.skipif(not Path("/etc/debian_version").exists(),
+                    reason="asks for Debian first")
+def test_without_a_lab_the_tests_run_alone(
+    ci, bodies: dict[str, str], reason: str
+) -> None:
+    status, said, made = ci(**bodies)
+    assert (status, made) == (0, TESTS_ALONE)
+    assert said.splitlines()[-1] == (
+        f".ci/run: no walks through the lab on this machine: {reason}")
+
+
+@pytest.mark.skipif(not Path("/etc/debian_version").exists(),
+                    reason="asks for Debian first")
+def test_what_stands_in_the_way_is_told(ci) -> None:
+    refuses = ('case "$*" in *lab-check) '
+               'echo "lab: no memory" >&2; exit 1;; esac\n')
+    status, said, made = ci(make=refuses)
+    assert status == 0
+    assert made[-1] == "make test"
+    assert said.endswith("on this machine: lab: no memory\n")
+
+
+@pytest.mark.skipif(not Path("/etc/debian_version").exists(),
+                    reason="no lab elsewhere")
+@pytest.mark.parametrize("fails, status, walks", [
+    pytest.param("never", 0, ["make lab-test"], id="the walks pass"),
+    pytest.param("lab-test", 0,
+                 ["make lab-test", "make lab-test ONLY=--last-failed"],
+                 id="once more, what failed"),
+    pytest.param("lab-test*", 2,
+                 ["make lab-test", "make lab-test ONLY=--last-failed"],
+                 id="not a third time"),
+    pytest.param("test", 2, [], id="no walks after tests that fail"),
+])
+def test_the_walks_follow_the_tests(
+    ci, fails: str, status: int, walks: list[str]
+) -> None:
+    code, _, made = ci(make=f'case "$*" in {fails}) exit 2;; esac\n')
+    assert code == status
+    begin = made.index("make test")
+    after = made[begin + 1:]
+    assert after == ([*walks, "make -s lab-stop"] if walks else [])
