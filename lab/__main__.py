@@ -152,7 +152,7 @@ def test(*arguments: str) -> None:
 def known_daemons() -> list[process.Daemon]:
     """The services, those that only some tests start included."""
     return [*services.all_daemons(), services.second_scheduler(),
-            node.daemon()]
+            node.daemon(), node.channel()]
 
 
 def clean() -> None:

@@ -17,7 +17,7 @@ PACKAGES = (
     "mariadb-server-core", "mariadb-client-core", "rabbitmq-server",
     "libvirt-daemon", "libvirt-daemon-driver-qemu",
     "libvirt-daemon-driver-lxc", "libvirt-clients",
-    "qemu-system-x86", "qemu-utils", "seabios", "ipxe-qemu",
+    "qemu-system-x86", "qemu-utils", "seabios", "ipxe-qemu", "mount",
     # to build libvirt-python
     "libvirt-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev",
     "python3-venv", "git",

@@ -19,6 +19,8 @@ from lab.process import Daemon
 CELL_MIB = 1536
 #: With plain "max" Linux sees one thread a core.
 CPU = "max,la57=off,vendor=GenuineIntel,family=6,model=85,stepping=4"
+#: The socket of the shared connection.
+CHANNEL = node_image.FOLDER / "channel"
 #: Seconds from power-on to nova-compute on a busy machine.
 START_SECONDS = 1200
 
@@ -32,6 +34,14 @@ def daemon() -> Daemon:
         env={"TMPDIR": str(node_image.FOLDER)},
         ready=services.logged("node", node_layout.SERVES),
         ready_seconds=START_SECONDS,
+    )
+
+
+def channel() -> Daemon:
+    """One connection that all later ones share: each would cost seconds."""
+    return Daemon(
+        "node-ssh", ssh("-M", "-N"), ready=services.accepts_at(CHANNEL),
+        ready_seconds=300,
     )
 
 
@@ -84,19 +94,27 @@ def up() -> None:
     if not identity.exists():
         identity.write_text(f"{uuid.uuid4()}\n")
     config.render_node(node_image.ETC)
-    if daemon().pid() is None:
-        node_image.build()
+    if node_image.build():
+        daemon().stop()
     daemon().start()
+    channel().start()
     steps.once("map node", identity.read_text(), services.map_hosts)
 
 
-def ssh(*command: str) -> list[str]:
-    """The command line that runs a command (or a shell) on the node."""
+def ssh(*options: str) -> list[str]:
+    """The command line of ssh to the node; a command is added to it."""
+    settings = {
+        "StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null",
+        "ConnectTimeout": "120", "ControlPath": str(CHANNEL),
+        # The channel ends when the machine no longer answers.
+        "ServerAliveInterval": "60", "ServerAliveCountMax": "5",
+    }
     return [
-        "ssh", "-q", "-i", str(node_image.KEY), "-F", "none",
+        "ssh", "-q", "-F", "none", "-i", str(node_image.KEY),
         "-p", str(layout.PORTS["node-ssh"]),
-        "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-        "-o", "ConnectTimeout=120", "root@127.0.0.1", *command,
+        *(part for name, value in settings.items()
+          for part in ("-o", f"{name}={value}")),
+        *options, "root@127.0.0.1",
     ]
 
 
@@ -104,4 +122,4 @@ def shell(*command: str) -> int:
     """Run a command on the node; its exit status."""
     if daemon().pid() is None:
         raise layout.LabError("the node does not run: make lab-node")
-    return subprocess.run(ssh(*command), check=False).returncode
+    return subprocess.run([*ssh(), *command], check=False).returncode

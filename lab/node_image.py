@@ -45,18 +45,23 @@ exec /usr/bin/python3 -m lab.node_init
 """
 
 
-def build() -> None:
-    """Make both disks, where they are not as they should be."""
+def build() -> bool:
+    """Make both disks, where they are not as they should be.
+
+    True if one was made. A machine that runs keeps those it began with.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
     install.debian_packages(TOOLS)
     if not KEY.exists():
         steps.run("node key", ["ssh-keygen", "-q", "-t", "ed25519",
                                "-N", "", "-f", KEY])
-    key = steps.digest(Path(__file__), KEY)
-    steps.once("node's Debian", key, make_root_disk)
+    key = steps.digest(
+        release(), *PACKAGES, *LEFT_OUT, *EARLY, INIT, KEY)
+    made = steps.once("node's Debian", key, make_root_disk)
     stamps = [layout.DONE / install.ENVIRONMENT, layout.DONE / install.PROJECT]
-    steps.once("node's lab", steps.digest(*stamps, *lab_files()),
-               make_lab_disk)
+    made |= steps.once("node's lab", steps.digest(*stamps, *lab_files()),
+                       make_lab_disk)
+    return made
 
 
 def lab_files() -> list[Path]:

@@ -1,17 +1,27 @@
-"""The real ``openstack`` client, and servers made with it."""
+"""The real ``openstack`` client, and servers made with it.
 
+What only waits, looks or tidies up asks the client's own library instead: a
+process of the client takes seconds.
+"""
+
+import functools
 import itertools
 import json
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from openstack import exceptions
+from openstack.connection import Connection
 
 from lab import cloud, layout
 
 _numbers = itertools.count(1)
-#: Seconds that anything asynchronous may take.
+#: Seconds that anything asynchronous may take, and between two looks.
 PATIENCE = 300
+TICK = 0.5
 
 
 class Refused(Exception):
@@ -27,6 +37,12 @@ def openstack(*arguments: str, as_json: bool = True) -> Any:
     if done.returncode:
         raise Refused(done.stderr.strip() or done.stdout.strip())
     return json.loads(done.stdout) if as_json else done.stdout.strip()
+
+
+@functools.cache
+def sdk() -> Connection:
+    """The library below the client, as the administrator."""
+    return cloud.connect()
 
 
 def unique(kind: str) -> str:
@@ -138,34 +154,37 @@ def wait(server: str, status: str) -> Server:
     return _poll(server, lambda seen: seen in {status, "ERROR"})
 
 
-def _poll(server: str, done: Any) -> Server:
+def _poll(server: str, done: Callable[[str], bool]) -> Server:
     limit = time.monotonic() + PATIENCE
-    while True:
-        seen = show(server)
-        if done(seen.status) or time.monotonic() > limit:
-            return seen
+    while time.monotonic() < limit:
+        if done(sdk().compute.get_server(server).status):
+            break
+        time.sleep(TICK)
+    return show(server)
 
 
-def servers() -> list[dict[str, Any]]:
-    """All servers, as the list shows them."""
-    return openstack("server", "list", "--all-projects")
+def servers() -> list[str]:
+    """The ids of all servers."""
+    return [each.id for each in sdk().compute.servers(
+        details=False, all_projects=True)]
 
 
 def delete_all() -> None:
     """Delete every server and wait until they are gone."""
-    ids = [server["ID"] for server in servers()]
-    if ids:
-        openstack("server", "delete", "--wait", *ids, as_json=False)
+    for server in servers():
+        sdk().compute.delete_server(server, ignore_missing=True)
+    limit = time.monotonic() + PATIENCE
+    while left := servers():
+        if time.monotonic() > limit:
+            raise TimeoutError(f"not deleted in {PATIENCE} s: {left}")
+        time.sleep(TICK)
 
 
 def delete_flavors() -> None:
     """Delete every flavor that a walk made."""
-    made = [
-        each["Name"] for each in openstack("flavor", "list", "--all")
-        if each["Name"] not in cloud.FLAVORS
-    ]
-    if made:
-        openstack("flavor", "delete", *made, as_json=False)
+    for each in sdk().compute.flavors():
+        if each.name not in cloud.FLAVORS:
+            sdk().compute.delete_flavor(each)
 
 
 def enable(host: str, enabled: bool) -> None:
@@ -177,5 +196,6 @@ def enable(host: str, enabled: bool) -> None:
 
 def usage(provider: str) -> dict[str, int]:
     """What Placement counts as used on a compute node."""
-    shown = openstack("resource", "provider", "usage", "show", provider)
-    return {row["resource_class"]: row["usage"] for row in shown}
+    answer = sdk().placement.get(f"/resource_providers/{provider}/usages")
+    exceptions.raise_from_response(answer)
+    return answer.json()["usages"]

@@ -22,7 +22,7 @@ def on(host: str, command: str) -> str:
     """What a shell command says on a compute host."""
     here = host == layout.HOST
     return subprocess.run(
-        ["sh", "-c", command] if here else node.ssh(command),
+        ["sh", "-c", command] if here else [*node.ssh(), command],
         capture_output=True, text=True, check=True,
     ).stdout
 
