@@ -59,6 +59,20 @@ class LightStats(stats.PciDeviceStats):
         pools = [dict(pool) for pool in self.pools]
         return LightStats(self.numa_topology, pools)
 
+    def _filter_pools(
+        self, pools: Any, request: Any, numa_cells: Any, rp_uuids: Any
+    ) -> list[stats.Pool] | None:
+        """Nova's, and no device that a candidate names is left out.
+
+        Of several devices of one request Nova drops those that are not near,
+        and hands out the others, if there are enough like them.
+        """
+        found = super()._filter_pools(pools, request, numa_cells, rp_uuids)
+        if found and rp_uuids:
+            left = {pool["rp_uuid"] for pool in found}
+            return found if left >= set(rp_uuids) else None
+        return found
+
 
 def light(pci_stats: Any) -> Any:
     """The same statistics, cheap to ask."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
-from nova import conf, objects
+from nova import conf, exception, objects
 from nova.virt import hardware
 
 from pinning_filter import nova_fit
@@ -53,7 +54,7 @@ class Asked:
         }
 
     def near(self, host_cells: AbstractSet[int]) -> bool:
-        """Whether Nova can hand out the devices.
+        """Whether Nova can hand out the devices, all of those named.
 
         In the order asked for, or who can do with the fewest first.
         """
@@ -66,10 +67,17 @@ class Asked:
             ),
         ]
         cells = [objects.InstanceNUMACell(id=cell) for cell in host_cells]
-        return any(
-            self.stats.support_requests(order, self.devices.mapping, cells)
-            for order in orders
-        )
+        return any(self._hands_out(order, cells) for order in orders)
+
+    def _hands_out(self, order: Any, cells: Any) -> bool:
+        left = copy.deepcopy(self.stats)
+        before = sum(pool["count"] for pool in left.pools)
+        try:
+            left.apply_requests(order, self.devices.mapping, cells)
+        except exception.PciDeviceRequestFailed:
+            return False
+        after = sum(pool["count"] for pool in left.pools)
+        return before - after == sum(each.count for each in order)
 
 
 def described(fitted: objects.InstanceNUMATopology | None) -> Any:

@@ -174,12 +174,15 @@ _DEVICE_POLICIES = ("required", "socket", "legacy", "preferred", None)
 
 
 @st.composite
-def devices(draw: Any, host: Host) -> Devices:
-    """Pools of PCI devices, and requests for some of them."""
+def devices(draw: Any, host: Host, named: bool = False) -> Devices:
+    """Pools of PCI devices, and requests for some of them.
+
+    :param named: whether there are requests, which name their providers.
+    """
     places = [cell.id for cell in host.cells] * 2 + list(_PLACES)
-    with_providers = draw(st.integers(0, 3)) == 0
+    with_providers = named or draw(st.integers(0, 3)) == 0
     pools = []
-    for index in range(draw(st.sampled_from((0, 2, 3, 4)))):
+    for index in range(draw(st.sampled_from((2, 3, 4, 0)[:4 - named]))):
         pool = {
             "vendor_id": "8086",
             "product_id": draw(st.sampled_from(_PRODUCTS)),
@@ -194,7 +197,8 @@ def devices(draw: Any, host: Host) -> Devices:
         pools.append(pool)
     mapping: dict[str, list[str]] = {}
     asked = []
-    for index in range(draw(st.sampled_from((0, 1, 1, 2, 3))) if pools else 0):
+    most = draw(st.sampled_from((1, 1, 2, 3, 0)[:5 - named])) if pools else 0
+    for index in range(most):
         model = draw(st.sampled_from(pools))
         spec = {"vendor_id": "8086"}
         for key in ("product_id", "dev_type"):

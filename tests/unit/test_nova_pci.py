@@ -44,6 +44,7 @@ def devices(
             request_id=UUID.format(number),
             count=1,
             spec=[{"vendor_id": "8086"}],
+            alias_name="nic",
             numa_policy=policy,
         )
         for number, policy in enumerate(policies)
@@ -130,6 +131,7 @@ def test_fewer_pools_change_no_answer(policy: str, named: int) -> None:
                     request_id=UUID.format(0),
                     count=1,
                     spec=[{"vendor_id": "8086"}],
+                    alias_name="nic",
                     numa_policy=policy,
                 )
             ],
@@ -138,6 +140,26 @@ def test_fewer_pools_change_no_answer(policy: str, named: int) -> None:
         )
         assert asking.attempts[0](cells) is nova_says
     assert [asking.free(cell) for cell in (0, 1, 2)] == [2, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("host_cells", "expected"), [([0], False), ([1], False), ([0, 1], True)]
+)
+def test_of_two_devices_named_none_is_left_out(
+    host_cells: list[int], expected: bool
+) -> None:
+    plain = nova_pci.LightStats(None, [pool(0, 0), pool(1, 1)])
+    plain.pools[1]["count"] = 2
+    request = objects.InstancePCIRequest(
+        request_id=UUID.format(0),
+        count=2,
+        spec=[{"vendor_id": "8086"}],
+        alias_name="nic",
+        numa_policy="required",
+    )
+    mapping = {f"{UUID.format(0)}-{n}": [f"provider-{n}"] for n in (0, 1)}
+    asking = nova_pci.NovaDevices(plain, [request], mapping)
+    assert asking.attempts[0](host_cells) is expected
 
 
 def test_the_strictest_request_is_served_first_and_ties_stay() -> None:
