@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from cliff import columns
@@ -49,6 +49,10 @@ class ByCell(columns.FormattableColumn[Mapping[int, int]]):
 
 class MemoryByCell(ByCell):
     """KiB for each host cell that has some."""
+
+    def exact(self) -> str:
+        """As ``0:13107200``."""
+        return super().human_readable()
 
     def human_readable(self) -> str:
         """As ``0:12.5 GiB``."""
@@ -124,9 +128,9 @@ examples:
         self, parsed_args: argparse.Namespace
     ) -> tuple[list[str], list[list[Any]]]:
         """Count on every host; a row for each flavor there."""
-        snapshot = cloud_inputs.read(parsed_args)
-        wanted = _wanted(parsed_args, snapshot)
+        snapshot = cloud_inputs.read(parsed_args, guests=False)
         cloud_inputs.report_unreachable(snapshot)
+        wanted = _wanted(parsed_args, snapshot)
         if snapshot.unreachable:
             self.status = Status.INCOMPLETE
         from pinning_filter.cli import asking
@@ -195,29 +199,37 @@ def _wanted(
                 "hw:cpu_policy=dedicated"
             )
         wanted[f"{args.vcpus} vCPUs, {args.ram} MiB"] = guest.request
-    return wanted or _in_use(snapshot)
+    if not wanted and cloud_inputs.is_live(args):
+        from pinning_filter.cli.live import cloud
 
-
-def _in_use(snapshot: Snapshot) -> dict[str, Request]:
-    """The flavors that guests have; if none, all that pin something."""
-    wanted = {
-        guest.flavor: guest.request
-        for node in snapshot.nodes
-        for guest in node.guests
-        if _pins(guest.request)
-    }
-    if not wanted:
+        used = cloud.flavors_in_use(cloud_inputs.session(args))
+        wanted = _flavors(snapshot, used)
+    elif not wanted:
         wanted = {
-            flavor.name: request
-            for flavor in snapshot.flavors
-            if (request := _request(flavor))
+            guest.flavor: guest.request
+            for node in snapshot.nodes
+            for guest in node.guests
+            if _pins(guest.request)
         }
+    wanted = wanted or _flavors(snapshot)
     if not wanted:
         raise InputError(
             "the cloud has no flavor that pins vCPUs; give one with --vcpus, "
             "--ram and --property hw:cpu_policy=dedicated"
         )
     return dict(sorted(wanted.items()))
+
+
+def _flavors(
+    snapshot: Snapshot, names: Collection[str] | None = None
+) -> dict[str, Request]:
+    """The flavors of these names that pin something; None: of any name."""
+    return {
+        flavor.name: request
+        for flavor in snapshot.flavors
+        if (names is None or flavor.name in names)
+        and (request := _request(flavor))
+    }
 
 
 def _request(flavor: Flavor) -> Request | None:

@@ -57,14 +57,18 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
         type=inputs.positive,
         default=_PATIENCE,
         metavar="SECONDS",
-        help="how long a cell's database may take; the cells that take "
-        "longer are reported and left out (default: %(default)s)",
+        help="how long a cell's database may be silent; cells that are "
+        "silent longer are reported and left out (default: %(default)s)",
     )
 
 
-def read(args: argparse.Namespace, *, placement: bool = False) -> Snapshot:
+def read(
+    args: argparse.Namespace, *, guests: bool = True, placement: bool = False
+) -> Snapshot:
     """The snapshot that :func:`add_cloud_arguments` asked for.
 
+    :param guests: whether to read those of a running cloud; a file's are
+        there in any case.
     :param placement: whether to ask the Placement API too.
     :raises InputError: naming the file, option or name that is wrong.
     """
@@ -78,7 +82,9 @@ def read(args: argparse.Namespace, *, placement: bool = False) -> Snapshot:
         mine = session(args)
         from pinning_filter.cli.live import cloud
 
-        snapshot = cloud.snapshot(mine, with_placement=placement)
+        snapshot = cloud.snapshot(
+            mine, guests=guests, with_placement=placement
+        )
     try:
         return snapshot.only(names)
     except KeyError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pinning_filter.cli import cloud_inputs, inputs
 from pinning_filter.cli.findings import Finding, Stage
 from pinning_filter.cli.output import (
+    Clauses,
     InputError,
     Lister,
     Pinning,
@@ -117,7 +118,9 @@ examples:
     ) -> tuple[list[str], list[list[Any]]]:
         """Judge every compute node; the verdicts as rows."""
         _check(parsed_args)
-        snapshot = cloud_inputs.read(parsed_args, placement=True)
+        snapshot = cloud_inputs.read(
+            parsed_args, guests=False, placement=True
+        )
         from pinning_filter.cli import asking, verdicts
 
         question = asking.question(parsed_args, snapshot)
@@ -251,7 +254,7 @@ def _rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
     for number, finding in enumerate(verdict.findings):
         row = {**common, **_finding(finding)}
         # Once for each host.
-        row["remedies"] = "" if number else "; ".join(verdict.remedies)
+        row["remedies"] = Clauses(() if number else verdict.remedies)
         yield row
     if verdict.fits and isinstance(verdict.answer, Placement):
         for index, cell in enumerate(verdict.answer.cells):
@@ -263,9 +266,10 @@ def _rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
                 "guest_cell": index,
                 "text": pinning.human_readable(),
                 "pinning": pinning,
+                "remedies": Clauses(()),
             }
     elif verdict.fits:
-        yield {**common, "verdict": "fits"}
+        yield {**common, "verdict": "fits", "remedies": Clauses(())}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -70,6 +70,18 @@ class Cpus(columns.FormattableColumn[AbstractSet[int]]):
         return sorted(self._value)
 
 
+class Clauses(columns.FormattableColumn[Sequence[str]]):
+    """Several texts that say something each."""
+
+    def human_readable(self) -> str:
+        """Side by side."""
+        return one_line("; ".join(self._value))
+
+    def machine_readable(self) -> list[str]:  # type: ignore[override]
+        """In their order."""
+        return list(self._value)
+
+
 def size(kib: int) -> str:
     """KiB in the largest unit that leaves no fraction.
 
@@ -156,10 +168,12 @@ class Lister(lister.Lister, _Command):
         if parsed_args.formatter in _NESTED:
             names = list(self.all_columns)
             return names, [[row.get(name) for name in names] for row in rows]
+        people = _people(parsed_args)
         flat = [
-            {name: _flat(value) for name, value in row.items()} for row in rows
+            {name: _flat(value, people) for name, value in row.items()}
+            for row in rows
         ]
-        if not _people(parsed_args):
+        if not people:
             names = list(self.all_columns)
             return names, [[row.get(name) for name in names] for row in flat]
         names = [
@@ -201,10 +215,14 @@ def _people(parsed_args: argparse.Namespace) -> bool:
     return parsed_args.formatter == "table" and not parsed_args.columns
 
 
-def _flat(value: Any) -> Any:
-    """As text where a format has no place for lists and mappings."""
+def _flat(value: Any, people: bool) -> Any:
+    """As text where a format has no place for lists and mappings.
+
+    Where people are given less than there is, programs get :meth:`exact`.
+    """
     if isinstance(value, columns.FormattableColumn):
-        return value.human_readable()
+        exact = None if people else getattr(value, "exact", None)
+        return exact() if exact else value.human_readable()
     # Names are whatever tenants made them.
     return one_line(value) if isinstance(value, str) else value
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 
 from nova import conf, objects, servicegroup
 
 from pinning_filter.cli.live import nodes, placement, reading
 from pinning_filter.cli.live.session import Session
+from pinning_filter.cli.output import InputError
 from pinning_filter.cli.snapshot import Aggregate, Flavor, Node, Snapshot
 
 #: What of a flavor decides on where its servers go.
@@ -23,15 +25,18 @@ _SPECS = (
 )
 
 
-def snapshot(session: Session, *, with_placement: bool = False) -> Snapshot:
-    """All that can be seen of the cloud now.
+def snapshot(
+    session: Session, *, guests: bool = True, with_placement: bool = False
+) -> Snapshot:
+    """What can be seen of the cloud now.
 
+    :param guests: whether to read them, which takes longer than all else.
     :param with_placement: whether to ask the Placement API too.
     :raises InputError: if not even the API database answers.
     """
     aggregates = session.api(objects.AggregateList.get_all)
     flavors = session.api(objects.FlavorList.get_all)
-    found, unreachable = _nodes(session)
+    found, unreachable = _nodes(session, guests)
     providers = {}
     if with_placement:
         uuids = [uuid for _, uuid in found]
@@ -53,14 +58,37 @@ def snapshot(session: Session, *, with_placement: bool = False) -> Snapshot:
     )
 
 
+def flavors_in_use(session: Session) -> set[str]:
+    """The names of the flavors that servers have, where these still exist.
+
+    :raises InputError: if the API database does not answer.
+    """
+    ids: set[int] = set()
+    for cell in session.cells():
+        # Cells that do not answer are reported with their hosts.
+        with contextlib.suppress(InputError):
+            ids |= reading.asked(
+                reading.cell_name(cell),
+                session.timeout,
+                reading.in_cell(cell, nodes.flavor_ids),
+                session.context,
+            )
+    flavors = session.api(objects.FlavorList.get_all)
+    return {flavor.name for flavor in flavors if flavor.id in ids}
+
+
 def _nodes(
-    session: Session,
+    session: Session, guests: bool
 ) -> tuple[list[tuple[Node, str]], dict[str, str]]:
     """Compute nodes, and the cells that did not answer, with the cause."""
     up = servicegroup.API().service_is_up
     readers = {
         reading.cell_name(cell): reading.Reader(
-            reading.in_cell(cell, nodes.nodes), session.context, cell, up
+            reading.in_cell(cell, nodes.nodes),
+            session.context,
+            cell,
+            up,
+            guests,
         )
         for cell in session.cells()
         if not cell.is_cell0()

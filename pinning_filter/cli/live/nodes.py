@@ -7,6 +7,7 @@ are, and how long they may take, is for whoever calls.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from nova import conf, context, objects
 from nova.virt import hardware
 
 from pinning_filter import nova_host, nova_objects, nova_stats
+from pinning_filter.cli.live import reading
 from pinning_filter.cli.output import one_line
 from pinning_filter.cli.snapshot import Aggregate, Node, Provider
 from pinning_filter.core.cloud import Guest
@@ -25,7 +27,7 @@ from pinning_filter.core.request import Request
 
 #: Servers read at a time.
 _AT_ONCE = 1000
-#: Of a server, what is read beside its own row.
+#: Of a server that is a guest, what is read beside its own row.
 _BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_devices"]
 _MIGRATABLE = ("active", "paused")
 _DISABLED = "is disabled"
@@ -35,25 +37,31 @@ def nodes(
     cell_context: context.RequestContext,
     cell: objects.CellMapping,
     is_up: Callable[[objects.Service], bool],
+    with_guests: bool = True,
 ) -> list[tuple[Node, str]]:
     """Every compute node of the cell, with the UUID of its provider."""
     known = services(cell_context)
     instances = collections.defaultdict(list)
-    for instance in _instances(cell_context):
-        instances[instance.host, instance.node].append(instance)
-    return [
-        (
-            _node(
-                node,
-                name,
-                instances[node.host, node.hypervisor_hostname],
-                cell,
-                _closed(known.get(node.host), cell, is_up),
-            ),
-            node.uuid,
-        )
-        for name, node in named(cell_context)
-    ]
+    if with_guests:
+        for instance in _instances(cell_context, _BESIDE):
+            instances[instance.host, instance.node].append(instance)
+    guests = _Guests()
+    made = []
+    for name, node in named(cell_context):
+        reading.alive()
+        here = instances.pop((node.host, node.hypervisor_hostname), [])
+        closed = _closed(known.get(node.host), cell, is_up)
+        made.append((_node(node, name, guests, here, cell, closed), node.uuid))
+    return made
+
+
+def flavor_ids(cell_context: context.RequestContext) -> set[int]:
+    """The flavors that servers of the cell have, by their number."""
+    return {
+        instance.instance_type_id
+        for instance in _instances(cell_context, [])
+        if instance.instance_type_id is not None
+    }
 
 
 def services(
@@ -139,9 +147,12 @@ def _closed(
 
 
 def _instances(
-    cell_context: context.RequestContext,
+    cell_context: context.RequestContext, beside: list[str]
 ) -> Iterator[objects.Instance]:
-    """Every server on a compute node, a few at a time."""
+    """Every server on a compute node, a few at a time.
+
+    :param beside: what is read of it beside its own row.
+    """
     marker = None
     while True:
         found = objects.InstanceList.get_by_filters(
@@ -151,7 +162,7 @@ def _instances(
             sort_dirs=["asc"],
             limit=_AT_ONCE,
             marker=marker,
-            expected_attrs=_BESIDE,
+            expected_attrs=beside,
         )
         yield from (each for each in found if each.host)
         if len(found) < _AT_ONCE:
@@ -162,21 +173,22 @@ def _instances(
 def _node(
     node: objects.ComputeNode,
     name: str,
+    guests: _Guests,
     instances: list[objects.Instance],
     cell: objects.CellMapping,
     closed: str,
 ) -> Node:
     host, problem = _host(node)
-    guests = []
+    here = []
     for instance in instances:
-        guest = _guest(instance, host) if host else None
+        guest = guests.read(instance, host) if host else None
         if guest:
-            guests.append(guest)
+            here.append(guest)
     return Node(
         name=name,
         host=host,
-        guests=tuple(guests),
-        others=len(instances) - len(guests),
+        guests=tuple(here),
+        others=len(instances) - len(here),
         closed=closed,
         problem=problem,
         cell=cell.name or cell.uuid,
@@ -228,50 +240,68 @@ def _pools(node: objects.ComputeNode) -> Iterator[dict[str, Any]]:
         yield kept
 
 
-def _guest(instance: objects.Instance, host: Host) -> Guest | None:
-    """A server and where it sits; None if it has no place in host cells."""
-    topology = instance.numa_topology
-    if topology is None:
-        return None
-    cells = {cell.id: cell for cell in host.cells}
-    if any(cell.id not in cells for cell in topology.cells):
-        return None
-    fitted = nova_objects.request_from_nova(topology)
-    request = _asked(instance, fitted)
-    placed = tuple(
-        CellPlacement(
-            asked,
-            cells[cell.id],
-            dict(cell.cpu_pinning or {}),
-            got.page_size,
-            frozenset(cell.cpuset_reserved or ()),
-        )
-        for asked, got, cell in zip(
-            request.cells, fitted.cells, topology.cells, strict=True
-        )
-    )
-    return Guest(
-        id=instance.uuid,
-        request=request,
-        placement=Placement(request, placed),
-        name=instance.display_name or "",
-        flavor=instance.flavor.name,
-        fixed=_fixed(instance),
-    )
+class _Guests:
+    """Reads servers, and remembers what flavors and images ask for."""
 
+    def __init__(self) -> None:
+        self._known: dict[object, Request | None] = {}
 
-def _asked(instance: objects.Instance, fitted: Request) -> Request:
-    """What was asked for at first, page sizes such as "large" included."""
-    try:
-        constraints = hardware.numa_get_constraints(
-            instance.flavor, instance.image_meta
+    def read(self, instance: objects.Instance, host: Host) -> Guest | None:
+        """A server and where it sits; None if it sits in no host cells."""
+        topology = instance.numa_topology
+        if topology is None:
+            return None
+        cells = {cell.id: cell for cell in host.cells}
+        if any(cell.id not in cells for cell in topology.cells):
+            return None
+        fitted = nova_objects.request_from_nova(topology)
+        request = self._asked(instance)
+        if request is None or len(request.cells) != len(fitted.cells):
+            request = fitted
+        placed = tuple(
+            CellPlacement(
+                asked,
+                cells[cell.id],
+                dict(cell.cpu_pinning or {}),
+                got.page_size,
+                frozenset(cell.cpuset_reserved or ()),
+            )
+            for asked, got, cell in zip(
+                request.cells, fitted.cells, topology.cells, strict=True
+            )
         )
-        asked = nova_objects.request_from_nova(constraints)
-    except Exception:
-        # Extra specs that Nova no longer takes, say.
-        return fitted
-    alike = len(asked.cells) == len(fitted.cells)
-    return asked if alike else fitted
+        return Guest(
+            id=instance.uuid,
+            request=request,
+            placement=Placement(request, placed),
+            name=instance.display_name or "",
+            flavor=instance.flavor.name,
+            fixed=_fixed(instance),
+        )
+
+    def _asked(self, instance: objects.Instance) -> Request | None:
+        """What was asked for at first, page sizes such as "large" included;
+        None if Nova no longer takes it.
+        """
+        flavor = instance.flavor
+        key = (
+            flavor.vcpus,
+            flavor.memory_mb,
+            frozenset(flavor.extra_specs.items()),
+            frozenset(
+                (name, value)
+                for name, value in instance.system_metadata.items()
+                if name.startswith("image_")
+            ),
+        )
+        if key not in self._known:
+            self._known[key] = None
+            # Extra specs that Nova no longer takes, say.
+            with contextlib.suppress(Exception):
+                self._known[key] = nova_objects.request_from_nova(
+                    hardware.numa_get_constraints(flavor, instance.image_meta)
+                )
+        return self._known[key]
 
 
 def _fixed(instance: objects.Instance) -> str:

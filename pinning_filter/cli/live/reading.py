@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,13 @@ _QUESTIONS = (
 
 def active() -> bool:
     """Whether this thread reads for us."""
-    return getattr(_reading, "active", False)
+    return getattr(_reading, "reader", None) is not None
+
+
+def alive() -> None:
+    """Tell whoever waits that the thread gets on with it."""
+    if active():
+        _reading.reader.seen = time.monotonic()
 
 
 @event.listens_for(sqlalchemy.engine.Engine, "before_cursor_execute")
@@ -42,6 +49,7 @@ def _refuse_writing(
     connection: Any, cursor: Any, statement: str, *args: Any
 ) -> None:
     """The last line of defence."""
+    alive()
     if active() and not (
         statement.lstrip(" (\n").upper().startswith(_QUESTIONS)
     ):
@@ -65,6 +73,7 @@ def _leave_unmended() -> None:
     setattr(objects.InstanceNUMATopology, name, staticmethod(unless_reading))
 
 
+objects.register_all()
 _leave_unmended()
 
 
@@ -76,11 +85,12 @@ class Reader:
         self._args = args
         self._result: Any = None
         self._error: BaseException | None = None
+        self.seen = time.monotonic()  #: the last sign of life
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        _reading.active = True
+        _reading.reader = self
         try:
             self._result = self._function(*self._args)
         except BaseException as error:
@@ -89,10 +99,13 @@ class Reader:
     def result(self, timeout: float) -> Any:
         """What the call returned, or raises what it raised.
 
-        :raises TimeoutError: if it takes longer.
+        :raises TimeoutError: if it gives no sign of life for so long.
         """
-        self._thread.join(timeout)
-        if self._thread.is_alive():
+        while (left := self.seen + timeout - time.monotonic()) > 0:
+            self._thread.join(left)
+            if not self._thread.is_alive():
+                break
+        else:
             raise TimeoutError(f"no answer within {timeout:g} s")
         if self._error is not None:
             raise self._error

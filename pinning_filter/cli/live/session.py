@@ -90,7 +90,9 @@ def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
         try:
             _parse(tuple(files), tuple(dirs))
         except Exception as error:
-            raise InputError(f"nova.conf cannot be read: {error}") from error
+            raise InputError(
+                f"nova.conf cannot be read: {reading.why(error)}"
+            ) from error
     if not _has_database():
         read = ", ".join(conf.CONF.config_file or ()) or "none was found"
         raise InputError(

@@ -141,7 +141,9 @@ def test_explain_says_what_would_help(pinning_filter, several):
     assert {
         row["host"]: row["remedies"] for row in rows(answer) if row["remedies"]
     } == {
-        "full": "fits when 4 more pCPUs are free in host cell 0, such as 0-3",
+        "full": [
+            "fits when 4 more pCPUs are free in host cell 0, such as 0-3"
+        ],
     }
 
 
@@ -245,6 +247,17 @@ def test_capacity_counts_each_host_and_all(pinning_filter, several):
     }
     assert stranded["no-smt"] == {"0": 1}
     assert stranded["empty"] == {"0": 0, "1": 0}
+
+
+def test_capacity_is_exact_for_programs(pinning_filter, tmp_path):
+    node = clouds.node("host", "cell:1(memory=3GiB) core:1", clouds.guest(1))
+    file = clouds.write(Snapshot((node,)), tmp_path / "cloud.json")
+    answer = pinning_filter("capacity", "--host", file, "-f", "csv")
+    (row, _) = csv.DictReader(io.StringIO(answer.out))
+    (cell,) = node.host.cells
+    assert row["stranded_memory_kib"] == f"0:{cell.memory_free_kib}"
+    table = pinning_filter("capacity", "--host", file).out
+    assert "GiB" in table
 
 
 def test_capacity_takes_the_flavors_that_guests_have(pinning_filter, several):
