@@ -65,6 +65,7 @@ def values(**changes: str) -> dict[str, str]:
         "host": layout.HOST,
         "my_ip": "127.0.0.1",
         "api": "127.0.0.1",
+        "log_lines": "debug = true",
         "virt_type": view.virt_type,
         "libvirt_uri": LIBVIRT_URIS[view.virt_type],
         "available_filters": available,
@@ -99,6 +100,9 @@ def render_node(folder: Path) -> None:
         host=node_layout.NAME,
         my_ip=node_layout.ADDRESS,
         api=node_layout.HOST_ADDRESS,
+        # Every line costs there, where each instruction is emulated; these
+        # tell when it serves.
+        log_lines="default_log_levels = nova.service=DEBUG",
         virt_type="qemu",
         libvirt_uri="qemu:///system",
         dedicated=node_layout.DEDICATED,

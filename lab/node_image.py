@@ -25,7 +25,7 @@ ETC = FOLDER / "etc"
 TOOLS = ("mmdebstrap", "e2fsprogs", "openssh-client")
 PACKAGES = (
     "linux-image-cloud-amd64", "initramfs-tools", "kmod", "python3",
-    "iproute2", "openssh-server", "libvirt-daemon",
+    "iproute2", "procps", "openssh-server", "libvirt-daemon",
     "libvirt-daemon-driver-qemu", "libvirt-clients", "qemu-system-x86",
     "qemu-utils", "seabios", "ipxe-qemu",
 )

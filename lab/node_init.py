@@ -68,31 +68,34 @@ def compute_command() -> Path:
     return layout.BIN / ("nova-compute" if stock else "nova-compute-pinning")
 
 
+def start_compute() -> subprocess.Popen[bytes]:
+    """nova-compute."""
+    return start(
+        "nova-compute", compute_command(),
+        "--config-file", layout.ETC / "nova.conf",
+        "--config-file", layout.ETC / "nova-compute.conf",
+    )
+
+
 def main() -> None:
-    """Start everything, tell of nova-compute, reap for ever."""
+    """Start everything, tell of nova-compute, reap and restart for ever."""
     prepare()
     start("sshd", "/usr/sbin/sshd", "-D", "-e", "-o", "UsePAM=no",
           "-o", "UseDNS=no")
     shutil.copy(layout.ETC / "qemu.conf", QEMU_CONF)
     start("libvirtd", "libvirtd", "--config", layout.ETC / "libvirtd.conf")
     os.environ.pop("PYTHONPATH")
-    compute = start(
-        "nova-compute", compute_command(),
-        "--config-file", layout.ETC / "nova.conf",
-        "--config-file", layout.ETC / "nova-compute.conf",
-    )
-    told = False
     while True:
-        if not told and services.JOINED in COMPUTE_LOG.read_text(
-            errors="replace"
-        ):
-            print(node_layout.SERVES, flush=True)
-            told = True
-        if reaped(compute.pid):
-            print(f"node: nova-compute ended\n{steps.tail(COMPUTE_LOG)}",
-                  flush=True)
-            told = True
-        time.sleep(TICK)
+        serves = services.logged("nova-compute", services.JOINED)
+        compute = start_compute()
+        told = False
+        while not reaped(compute.pid):
+            if not told and serves():
+                print(node_layout.SERVES, flush=True)
+                told = True
+            time.sleep(TICK)
+        print(f"node: nova-compute ended\n{steps.tail(COMPUTE_LOG)}",
+              flush=True)
 
 
 def reaped(pid: int) -> bool:
