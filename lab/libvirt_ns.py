@@ -114,11 +114,14 @@ def with_accounts(text: str, wanted: tuple[str, ...]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def show_accounts() -> None:
-    """Make libvirt's accounts exist in this mount namespace."""
+def show_accounts(folder: Path) -> None:
+    """Make libvirt's accounts exist in this mount namespace.
+
+    :param folder: where the files go that lie over the machine's.
+    """
     for name, wanted in ACCOUNTS.items():
         target = Path("/etc") / name
-        source = layout.LIBVIRT / name
+        source = folder / name
         source.write_text(with_accounts(target.read_text(), wanted))
         bind(source, target)
 
@@ -134,7 +137,7 @@ def prepare() -> None:
         cover = layout.LIBVIRT / "no-kvm"
         cover.touch(mode=0o600)
         bind(cover, kvm)
-    show_accounts()
+    show_accounts(layout.LIBVIRT)
     show_threads(host.load().threads_per_core)
     huge = layout.LIBVIRT / "hugepages"
     huge.mkdir(exist_ok=True)

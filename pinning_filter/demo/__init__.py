@@ -13,4 +13,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from nova import monkey_patch
 
-    monkey_patch.patch()
+    # Before Nova 32 the import alone was enough.
+    if hasattr(monkey_patch, "patch"):
+        monkey_patch.patch()

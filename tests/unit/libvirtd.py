@@ -2,8 +2,8 @@
 
 It runs in a mount namespace, in which libvirt's folders are the test's, an
 empty file lies over ``/dev/kvm`` (so that QEMU emulates everywhere), and the
-first two pCPUs are shown as two threads of one core. ``main`` is what runs in
-there.
+first two pCPUs are shown as two threads of one core, all as in the lab.
+``main`` is what runs in there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import sys
 import time
 from collections.abc import Iterator
 
+from lab import libvirt_ns
+
+_ROOT = pathlib.Path(__file__).parents[2]
 _TOOLS = ("unshare", "libvirtd", "virsh", "qemu-system-x86_64")
 _FOLDERS = ("run", "var/lib", "var/log", "var/cache", "etc")
 _PR_SET_CHILD_SUBREAPER = 36
@@ -88,9 +91,9 @@ class Virsh:
 @contextlib.contextmanager
 def private(folder: pathlib.Path) -> Iterator[Virsh]:
     """A libvirtd whose files are in a folder; ends with what it started."""
-    command = ["unshare", "--mount", sys.executable, __file__, str(folder)]
+    command = ["unshare", "--mount", sys.executable, "-m", __name__, folder]
     with open(folder / "libvirtd.log", "wb") as log:
-        daemon = subprocess.Popen(command, stdout=log, stderr=log)
+        daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=_ROOT)
     virsh = Virsh(folder)
     try:
         limit = time.monotonic() + _PATIENCE
@@ -111,7 +114,7 @@ def main(folder: pathlib.Path) -> None:
         source.mkdir()
         target = pathlib.Path("/", place, "libvirt")
         target.mkdir(exist_ok=True)
-        _mount("--bind", source, target)
+        libvirt_ns.bind(source, target)
     etc = folder / "etc"
     (etc / "libvirtd.conf").write_text(_LIBVIRTD_CONF)
     (etc / "qemu.conf").write_text(_QEMU_CONF)
@@ -119,8 +122,10 @@ def main(folder: pathlib.Path) -> None:
     _cover_file(folder / "kvm", "", kvm)
     if kvm.exists():
         # Writable but no KVM, libvirt would look at QEMU anew at each call.
-        _mount("-o", "remount,bind,ro", kvm)
-    for number, (target, text) in enumerate(_one_core()):
+        subprocess.run(["mount", "-o", "remount,bind,ro", kvm], check=True)
+    libvirt_ns.show_accounts(folder)
+    one_core = libvirt_ns.sibling_files(2, [0, 1])
+    for number, (target, text) in enumerate(one_core):
         _cover_file(folder / f"sysfs-{number}", text, target)
     # QEMU's processes leave libvirtd, and would be left to the machine.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -130,40 +135,17 @@ def main(folder: pathlib.Path) -> None:
         while True:
             os.waitpid(-1, 0)
     finally:
-        me = os.getpid()
-        for child in _children(me):
+        for child in libvirt_ns.children():
             os.kill(child, signal.SIGTERM)
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)
 
 
-def _children(pid: int) -> list[int]:
-    listed = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in listed.split()]
-
-
-def _one_core() -> Iterator[tuple[pathlib.Path, str]]:
-    """The files, and their new text, that make pCPUs 0 and 1 one core."""
-    for cpu in (0, 1):
-        topology = pathlib.Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
-        for name in ("thread_siblings", "core_cpus"):
-            if not (topology / name).exists():
-                continue
-            width = len((topology / name).read_text().strip())
-            yield topology / name, "3".rjust(width, "0")
-            yield topology / f"{name}_list", "0-1"
-        yield topology / "core_id", "0"
-
-
 def _cover_file(source: pathlib.Path, text: str, target: pathlib.Path) -> None:
     if target.exists():
         source.write_text(text)
-        _mount("--bind", source, target)
-
-
-def _mount(*arguments: str | pathlib.Path) -> None:
-    subprocess.run(["mount", *arguments], check=True)
+        libvirt_ns.bind(source, target)
 
 
 if __name__ == "__main__":
