@@ -18,8 +18,7 @@ FILTERS = {
         "available_filters = "
         "pinning_filter.scheduler.filter.PinningFilter\n",
         "PinningFilter",
-        "weight_classes = "
-        "pinning_filter.scheduler.weigher.PinningWeigher\n",
+        ",pinning_filter.scheduler.weigher.PinningWeigher",
     ),
     "stock": ("", "NUMATopologyFilter", ""),
 }
@@ -70,7 +69,7 @@ def values(**changes: str) -> dict[str, str]:
         "libvirt_uri": LIBVIRT_URIS[view.virt_type],
         "available_filters": available,
         "enabled_filter": enabled,
-        "weight_classes": weighers,
+        "weighers": weighers,
         "compute_driver": DRIVERS[compute()],
         "dedicated": view.dedicated,
         "shared_line": f"cpu_shared_set = {view.shared}"

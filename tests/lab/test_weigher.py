@@ -24,19 +24,21 @@ def weights(weigher: str, since: int) -> dict[str, float]:
 
 @pytest.mark.node(beside=True)
 @pytest.mark.host(threads_per_core=1)
-def test_the_half_used_core_is_taken_first(walk: Walk) -> None:
-    first = client.create(client.flavor(
-        1, cpu_policy="dedicated", cpu_thread_policy="require"))
-    walk.check("host of the first, which needs SMT",
-               first.host, node_layout.NAME)
+def test_a_lone_pCPU_is_taken_before_a_pair(walk: Walk) -> None:
+    # Of host cell 0 the pCPU 3 is left, of host cell 1 none.
+    most = client.create(client.flavor(5, cpu_policy="dedicated", **{
+        "numa_nodes": "2", "numa_cpus.0": "0-2", "numa_mem.0": "32",
+        "numa_cpus.1": "3-4", "numa_mem.1": "32"}))
+    walk.check("host of a guest of two cells", most.host, node_layout.NAME)
+    walk.check("its pCPUs", seen.host_pinned(node_layout.NAME),
+               {0, 1, 2, 6, 7})
     since = LOG.stat().st_size
-    second = client.create(client.flavor(1, cpu_policy="dedicated"))
+    single = client.create(client.flavor(1, cpu_policy="dedicated"))
     memory = weights("RAMWeigher", since)
     walk.check("what Nova would choose, by free memory",
                max(memory, key=memory.__getitem__), layout.HOST)
     ours = weights("PinningWeigher", since)
     walk.check("what PinningWeigher prefers",
                max(ours, key=ours.__getitem__), node_layout.NAME)
-    walk.check("host of the second", second.host, node_layout.NAME)
-    walk.check("pCPUs, one core",
-               seen.host_pinned(node_layout.NAME), {0, 1})
+    walk.check("host of a guest of one vCPU", single.host, node_layout.NAME)
+    walk.check("its pCPU", seen.defined(node_layout.NAME)[single.id], {0: 3})

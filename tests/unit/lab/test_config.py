@@ -34,8 +34,8 @@ def test_the_scheduler_is_enabled_as_the_readme_tells() -> None:
     for line in (
         "available_filters = nova.scheduler.filters.all_filters",
         "available_filters = pinning_filter.scheduler.filter.PinningFilter",
-        "weight_classes = nova.scheduler.weights.all_weighers",
-        "weight_classes = pinning_filter.scheduler.weigher.PinningWeigher",
+        "weight_classes = nova.scheduler.weights.all_weighers,"
+        "pinning_filter.scheduler.weigher.PinningWeigher",
     ):
         assert line in shown
     enabled = section(layout.ETC, "nova-control.conf", "filter_scheduler")
