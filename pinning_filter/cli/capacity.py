@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from cliff import columns
-from rich.console import Console
-from rich.progress import track
-
-from pinning_filter.cli import cloud_inputs, inputs
-from pinning_filter.cli.output import InputError, Lister, Status
-from pinning_filter.cli.snapshot import Flavor, Node, Snapshot
+from pinning_filter.cli.cloud.snapshot import Node
+from pinning_filter.cli.columns import ByCell, MemoryByCell
+from pinning_filter.cli.inputs import cloud as cloud_inputs
+from pinning_filter.cli.inputs import flavors
+from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.output import Lister, Status
+from pinning_filter.cli.patience import progress
 from pinning_filter.core.capacity import Capacity as Counter
 from pinning_filter.core.capacity import Room
 from pinning_filter.core.request import Request
@@ -33,34 +32,6 @@ _FOR_PEOPLE = (
 )
 #: The name that people see for the row of all hosts.
 _ALL = "(all)"
-
-
-class ByCell(columns.FormattableColumn[Mapping[int, int]]):
-    """A number for each host cell that has one."""
-
-    def human_readable(self) -> str:
-        """As ``0:2 1:1``."""
-        return " ".join(f"{cell}:{n}" for cell, n in self._value.items() if n)
-
-    def machine_readable(self) -> dict[str, int]:  # type: ignore[override]
-        """Keys as text, which is all that JSON has."""
-        return {str(cell): number for cell, number in self._value.items()}
-
-
-class MemoryByCell(ByCell):
-    """KiB for each host cell that has some."""
-
-    def exact(self) -> str:
-        """As ``0:13107200``."""
-        return super().human_readable()
-
-    def human_readable(self) -> str:
-        """As ``0:12.5 GiB``."""
-        return " ".join(
-            f"{cell}:{kib / (1 << 20):.1f} GiB"
-            for cell, kib in self._value.items()
-            if kib
-        )
 
 
 class Capacity(Lister):
@@ -122,7 +93,7 @@ examples:
             help="only all hosts together, without each by itself",
         )
         cloud_inputs.add_cloud_arguments(parser)
-        inputs.add_guest_arguments(parser, required=False)
+        guest_inputs.add_guest_arguments(parser, required=False)
 
     def take_action(
         self, parsed_args: argparse.Namespace
@@ -130,10 +101,10 @@ examples:
         """Count on every host; a row for each flavor there."""
         snapshot = cloud_inputs.read(parsed_args, guests=False)
         cloud_inputs.report_unreachable(snapshot)
-        wanted = _wanted(parsed_args, snapshot)
+        wanted = flavors.wanted(parsed_args, snapshot)
         if snapshot.unreachable:
             self.status = Status.INCOMPLETE
-        from pinning_filter.cli import asking
+        from pinning_filter.cli.judging import asking
 
         counter = Counter(asking.strategy())
         counted = [
@@ -148,20 +119,6 @@ examples:
         return self.answer(parsed_args, _FOR_PEOPLE, rows)
 
 
-_Item = TypeVar("_Item")
-
-
-def progress(items: Iterable[_Item], what: str) -> Iterable[_Item]:
-    """The items, with a bar on standard error if that is a terminal."""
-    return track(
-        items,
-        what,
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Counted:
     """What was found out about one compute node."""
@@ -171,81 +128,6 @@ class _Counted:
     stranded: Mapping[int, tuple[int, float]]  #: by host cell
     free: int  #: pCPUs
     total: int  #: pCPUs
-
-
-def _wanted(
-    args: argparse.Namespace, snapshot: Snapshot
-) -> dict[str, Request]:
-    """The flavors to count, by name: all of them pin something."""
-    if (args.vcpus is None) != (args.ram is None):
-        raise InputError("--vcpus and --ram go together")
-    wanted: dict[str, Request] = {}
-    for name in args.flavor:
-        found = [each for each in snapshot.flavors if each.name == name]
-        if not found:
-            known = ", ".join(each.name for each in snapshot.flavors[:10])
-            raise InputError(
-                f"--flavor: there is no {name!r}; there are {known or 'none'}"
-            )
-        request = _request(found[0])
-        if request is None:
-            raise InputError(f"--flavor: {name!r} pins no vCPUs")
-        wanted[name] = request
-    if args.vcpus is not None:
-        guest = inputs.read_guest(args)
-        if guest.request is None or not _pins(guest.request):
-            raise InputError(
-                "--vcpus: such a guest pins no vCPUs; add --property "
-                "hw:cpu_policy=dedicated"
-            )
-        wanted[f"{args.vcpus} vCPUs, {args.ram} MiB"] = guest.request
-    if not wanted and cloud_inputs.is_live(args):
-        from pinning_filter.cli.live import cloud
-
-        used = cloud.flavors_in_use(cloud_inputs.session(args))
-        wanted = _flavors(snapshot, used)
-    elif not wanted:
-        wanted = {
-            guest.flavor: guest.request
-            for node in snapshot.nodes
-            for guest in node.guests
-            if _pins(guest.request)
-        }
-    wanted = wanted or _flavors(snapshot)
-    if not wanted:
-        raise InputError(
-            "the cloud has no flavor that pins vCPUs; give one with --vcpus, "
-            "--ram and --property hw:cpu_policy=dedicated"
-        )
-    return dict(sorted(wanted.items()))
-
-
-def _flavors(
-    snapshot: Snapshot, names: Collection[str] | None = None
-) -> dict[str, Request]:
-    """The flavors of these names that pin something; None: of any name."""
-    return {
-        flavor.name: request
-        for flavor in snapshot.flavors
-        if (names is None or flavor.name in names)
-        and (request := _request(flavor))
-    }
-
-
-def _request(flavor: Flavor) -> Request | None:
-    inputs.nova()
-    from pinning_filter.cli import nova_inputs, nova_question
-
-    guest = nova_inputs.read(
-        nova_question.flavor(flavor), nova_inputs.image({})
-    )
-    if guest.request is None or not _pins(guest.request):
-        return None
-    return guest.request
-
-
-def _pins(request: Request) -> bool:
-    return any(cell.dedicated for cell in request.cells)
 
 
 def _counted(

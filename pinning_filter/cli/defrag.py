@@ -7,8 +7,10 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from pinning_filter.cli import cloud_inputs, inputs
-from pinning_filter.cli.output import InputError, Lister, Status, one_line
+from pinning_filter.cli.columns import one_line
+from pinning_filter.cli.inputs import cloud as cloud_inputs
+from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.output import InputError, Lister, Status
 from pinning_filter.core import defrag
 from pinning_filter.core.request import Request
 
@@ -74,21 +76,20 @@ examples:
         )
         parser.add_argument(
             "--count",
-            type=inputs.positive,
+            type=guest_inputs.positive,
             default=1,
             metavar="N",
             help="how many of them (default: %(default)s)",
         )
         cloud_inputs.add_cloud_arguments(parser)
-        inputs.add_guest_arguments(parser, required=False)
+        guest_inputs.add_guest_arguments(parser, required=False)
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[list[str], list[list[Any]]]:
         """Plan, and a row for each migration."""
         snapshot = cloud_inputs.read(parsed_args)
-        inputs.nova()
-        from pinning_filter.cli import asking
+        from pinning_filter.cli.judging import asking
 
         request = _request(parsed_args, snapshot)
         cloud_inputs.report_unreachable(snapshot)
@@ -107,7 +108,7 @@ examples:
 
 
 def _request(args: argparse.Namespace, snapshot: Any) -> Request:
-    from pinning_filter.cli import asking
+    from pinning_filter.cli.judging import asking
 
     if (args.vcpus is None) != (args.ram is None):
         raise InputError("--vcpus and --ram go together")

@@ -7,7 +7,8 @@ import json
 import os
 from typing import Any
 
-from pinning_filter.cli import anonymous, cloud_inputs, dumpfile
+from pinning_filter.cli.cloud import anonymous, dumpfile
+from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import Command, InputError, Status
 
 

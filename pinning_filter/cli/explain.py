@@ -7,24 +7,19 @@ import collections
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pinning_filter.cli import cloud_inputs, inputs
-from pinning_filter.cli.findings import Finding, Stage
-from pinning_filter.cli.output import (
-    Clauses,
-    InputError,
-    Lister,
-    Pinning,
-    Status,
-    one_line,
-)
-from pinning_filter.cli.question import Question
-from pinning_filter.cli.snapshot import Snapshot
+from pinning_filter.cli.cloud.snapshot import Snapshot
+from pinning_filter.cli.columns import Clauses, Pinning, one_line
+from pinning_filter.cli.inputs import cloud as cloud_inputs
+from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.judging.findings import Finding, Stage
+from pinning_filter.cli.judging.question import Question
+from pinning_filter.cli.output import InputError, Lister, Status
 from pinning_filter.core import summary
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Refusal
 
 if TYPE_CHECKING:
-    from pinning_filter.cli.verdicts import Others, Verdict
+    from pinning_filter.cli.judging.verdicts import Others, Verdict
 
 _FOR_PEOPLE = (
     "host",
@@ -99,7 +94,7 @@ examples:
             help="UUID or name of a server, in ERROR or not",
         )
         cloud_inputs.add_cloud_arguments(parser)
-        inputs.add_guest_arguments(parser, required=False)
+        guest_inputs.add_guest_arguments(parser, required=False)
         parser.add_argument(
             "--flavor",
             metavar="NAME",
@@ -121,7 +116,7 @@ examples:
         snapshot = cloud_inputs.read(
             parsed_args, guests=False, placement=True
         )
-        from pinning_filter.cli import asking, verdicts
+        from pinning_filter.cli.judging import asking, verdicts
 
         question = asking.question(parsed_args, snapshot)
         others = asking.others(parsed_args, snapshot, question)

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pinning_filter import domain_xml
-from pinning_filter.cli import inputs
-from pinning_filter.cli.output import Cpus, Lister, Pinning, Status
-from pinning_filter.cli.picture import picture
+from pinning_filter.cli.columns import Cpus, Pinning
+from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.inputs import host as host_inputs
+from pinning_filter.cli.output import Lister, Status
+from pinning_filter.cli.pictures.fitted import picture
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import CellPlacement
 from pinning_filter.core.refusal import Fact, Refusal
@@ -73,8 +75,8 @@ examples:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Everything that makes up a question, and how to answer."""
-        inputs.add_host_arguments(parser)
-        inputs.add_guest_arguments(parser)
+        host_inputs.add_host_arguments(parser)
+        guest_inputs.add_guest_arguments(parser)
         parser.add_argument(
             "--xml",
             action="store_true",
@@ -86,8 +88,8 @@ examples:
         self, parsed_args: argparse.Namespace
     ) -> tuple[list[str], list[list[Any]]]:
         """Ask the engine; the answer as rows."""
-        host = inputs.read_host(parsed_args)
-        guest = inputs.read_guest(parsed_args)
+        host = host_inputs.read_host(parsed_args)
+        guest = guest_inputs.read_guest(parsed_args)
         if guest.request is None:
             self.before = _UNPINNED
             rows = [{"fits": True, "text": _UNPINNED}]

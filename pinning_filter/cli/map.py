@@ -9,10 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
-from pinning_filter.cli import cloud_inputs, html, terminal
+from pinning_filter.cli.cloud.snapshot import Node, Snapshot
+from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import InputError, Lister, Status
-from pinning_filter.cli.seats import cores_of, seats
-from pinning_filter.cli.snapshot import Node, Snapshot
+from pinning_filter.cli.pictures import html, terminal
+from pinning_filter.cli.pictures.seats import cores_of, seats
 
 
 class Map(Lister):

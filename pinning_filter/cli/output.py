@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from cliff import columns, command, lister
 
-from pinning_filter.core import cpuset
+from pinning_filter.cli.columns import one_line, size
 from pinning_filter.core.errors import Invalid
 
 
@@ -29,69 +28,6 @@ _NESTED = ("json", "yaml")
 
 class InputError(Exception):
     """What was handed in makes no sense; the text says what and why."""
-
-
-def one_line(text: str) -> str:
-    """Text as one line that is safe on a terminal.
-
-    >>> one_line("two\\nlines, \\x1b[31mred")
-    'two lines, \\\\x1b[31mred'
-    """
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in " ".join(text.split())
-    )
-
-
-class Pinning(columns.FormattableColumn[Mapping[int, int]]):
-    """vCPU -> pCPU."""
-
-    def human_readable(self) -> str:
-        """As ``0->2 1->3``."""
-        pairs = sorted(self._value.items())
-        return " ".join(f"{vcpu}->{pcpu}" for vcpu, pcpu in pairs)
-
-    def machine_readable(self) -> dict[str, int]:  # type: ignore[override]
-        """Keys as text, which is all that JSON has."""
-        return {
-            str(vcpu): pcpu for vcpu, pcpu in sorted(self._value.items())
-        }
-
-
-class Cpus(columns.FormattableColumn[AbstractSet[int]]):
-    """vCPUs or pCPUs."""
-
-    def human_readable(self) -> str:
-        """As ``0-3,8``."""
-        return cpuset.format(self._value)
-
-    def machine_readable(self) -> list[int]:  # type: ignore[override]
-        """In ascending order."""
-        return sorted(self._value)
-
-
-class Clauses(columns.FormattableColumn[Sequence[str]]):
-    """Several texts that say something each."""
-
-    def human_readable(self) -> str:
-        """Side by side."""
-        return one_line("; ".join(self._value))
-
-    def machine_readable(self) -> list[str]:  # type: ignore[override]
-        """In their order."""
-        return list(self._value)
-
-
-def size(kib: int) -> str:
-    """KiB in the largest unit that leaves no fraction.
-
-    >>> size(3 << 20), size(1536 << 10), size(4)
-    ('3 GiB', '1536 MiB', '4 KiB')
-    """
-    for step, unit in ((1 << 20, "GiB"), (1 << 10, "MiB")):
-        if kib and kib % step == 0:
-            return f"{kib // step} {unit}"
-    return f"{kib} KiB"
 
 
 def refuse(app: Any, error: Exception) -> Status:

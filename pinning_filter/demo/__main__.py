@@ -18,8 +18,8 @@ from lxml import etree
 from nova import version
 
 from pinning_filter import domain_xml, nova_host
-from pinning_filter.cli import nova_inputs
-from pinning_filter.cli.picture import picture
+from pinning_filter.cli.inputs import nova as nova_inputs
+from pinning_filter.cli.pictures.fitted import picture
 from pinning_filter.compute import guest_xml
 from pinning_filter.core.cpuset import format as cpus
 from pinning_filter.core.fit import fit

@@ -7,8 +7,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from pinning_filter.cli import html
-from pinning_filter.cli.snapshot import Node, Snapshot
+from pinning_filter.cli.cloud.snapshot import Node, Snapshot
+from pinning_filter.cli.pictures import html
 from pinning_filter.core.cloud import Guest
 from tests.unit.cli import clouds
 

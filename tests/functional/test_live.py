@@ -5,7 +5,7 @@ import sqlalchemy
 from nova import context, objects
 from sqlalchemy import event
 
-from pinning_filter.cli.live import reading, session
+from pinning_filter.cli.cloud.live import reading, session
 from pinning_filter.core import synthetic
 
 TWO_THREADS = {

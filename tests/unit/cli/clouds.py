@@ -2,8 +2,8 @@
 
 import json
 
-from pinning_filter.cli import dumpfile
-from pinning_filter.cli.snapshot import (
+from pinning_filter.cli.cloud import dumpfile
+from pinning_filter.cli.cloud.snapshot import (
     Aggregate,
     Flavor,
     Inventory,

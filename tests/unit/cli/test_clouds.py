@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from pinning_filter.cli import dumpfile
+from pinning_filter.cli.cloud import dumpfile
+from pinning_filter.cli.cloud.snapshot import Snapshot
 from pinning_filter.cli.output import InputError
-from pinning_filter.cli.snapshot import Snapshot
 from pinning_filter.core.host import Pages
 from tests.unit.cli import clouds
 

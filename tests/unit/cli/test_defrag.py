@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pinning_filter.cli.snapshot import Flavor, Snapshot
+from pinning_filter.cli.cloud.snapshot import Flavor, Snapshot
 from tests.unit.cli import clouds
 
 FOUR = "cell:1(memory=16GiB) core:4"

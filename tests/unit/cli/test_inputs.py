@@ -6,7 +6,7 @@ import pytest
 from nova import objects
 from oslo_serialization import jsonutils
 
-from pinning_filter.cli import inputs
+from pinning_filter.cli.inputs import host
 from pinning_filter.cli.output import InputError
 from pinning_filter.core.host import Pages
 
@@ -34,8 +34,8 @@ def read(tmp_path):
             path.write_text(source)
             source = str(path)
         parser = argparse.ArgumentParser()
-        inputs.add_host_arguments(parser)
-        return inputs.read_host(parser.parse_args(["--host", source, *more]))
+        host.add_host_arguments(parser)
+        return host.read_host(parser.parse_args(["--host", source, *more]))
 
     return reading
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinning_filter.cli import output
+from pinning_filter.cli import columns
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
@@ -34,7 +34,7 @@ def test_an_unknown_command(pinning_filter):
     ],
 )
 def test_one_line_is_safe_on_a_terminal(text, line):
-    assert output.one_line(text) == line
+    assert columns.one_line(text) == line
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_one_line_is_safe_on_a_terminal(text, line):
     ],
 )
 def test_sizes(kib, text):
-    assert output.size(kib) == text
+    assert columns.size(kib) == text

@@ -15,8 +15,8 @@ from typing import Any
 
 import jinja2
 
-from pinning_filter.cli.seats import cores_of, seats
-from pinning_filter.cli.snapshot import Node, Snapshot
+from pinning_filter.cli.cloud.snapshot import Node, Snapshot
+from pinning_filter.cli.pictures.seats import cores_of, seats
 from pinning_filter.core import cpuset
 from pinning_filter.core.capacity import Capacity, pcpus_of
 from pinning_filter.core.host import HostCell

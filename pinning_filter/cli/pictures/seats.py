@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from pinning_filter.cli.snapshot import Node
+from pinning_filter.cli.cloud.snapshot import Node
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.request import ThreadPolicy
 

@@ -13,9 +13,9 @@ from typing import Any
 from nova import objects
 
 from pinning_filter import nova_pci
-from pinning_filter.cli.findings import Finding, Stage
-from pinning_filter.cli.question import Question
-from pinning_filter.cli.snapshot import Node
+from pinning_filter.cli.cloud.snapshot import Node
+from pinning_filter.cli.judging.findings import Finding, Stage
+from pinning_filter.cli.judging.question import Question
 
 
 def of(node: Node, question: Question) -> nova_pci.NovaDevices | None:

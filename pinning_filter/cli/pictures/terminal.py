@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from pinning_filter.cli.output import one_line
-from pinning_filter.cli.seats import Seat, State, cores_of, seats
-from pinning_filter.cli.snapshot import Node
+from pinning_filter.cli.cloud.snapshot import Node
+from pinning_filter.cli.columns import one_line
+from pinning_filter.cli.pictures.seats import Seat, State, cores_of, seats
 from pinning_filter.core import cpuset
 from pinning_filter.core.host import HostCell
 

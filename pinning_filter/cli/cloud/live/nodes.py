@@ -1,4 +1,4 @@
-"""The compute nodes and guests of one cell (v2), from Nova's objects.
+"""The compute nodes of one cell (v2), from Nova's objects.
 
 Runs within a context that points at the cell's database; which cells there
 are, and how long they may take, is for whoever calls.
@@ -7,29 +7,18 @@ are, and how long they may take, is for whoever calls.
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from nova import conf, context, objects
-from nova.virt import hardware
 
-from pinning_filter import nova_host, nova_objects, nova_stats
-from pinning_filter.cli.live import reading
-from pinning_filter.cli.output import one_line
-from pinning_filter.cli.snapshot import Aggregate, Node, Provider
-from pinning_filter.core.cloud import Guest
+from pinning_filter import nova_host, nova_stats
+from pinning_filter.cli.cloud.live import guests, reading
+from pinning_filter.cli.cloud.snapshot import Aggregate, Node, Provider
+from pinning_filter.cli.columns import one_line
 from pinning_filter.core.host import Host
-from pinning_filter.core.placement import CellPlacement, Placement
-from pinning_filter.core.request import Request
 
-#: Servers read at a time.
-_AT_ONCE = 1000
-#: Of a server that is a guest, what is read beside its own row.
-_BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_devices"]
-_MIGRATABLE = ("active", "paused")
 _DISABLED = "is disabled"
 
 
@@ -43,25 +32,16 @@ def nodes(
     known = services(cell_context)
     instances = collections.defaultdict(list)
     if with_guests:
-        for instance in _instances(cell_context, _BESIDE):
+        for instance in guests.instances(cell_context):
             instances[instance.host, instance.node].append(instance)
-    guests = _Guests()
+    reader = guests.Guests()
     made = []
     for name, node in named(cell_context):
         reading.alive()
         here = instances.pop((node.host, node.hypervisor_hostname), [])
         closed = _closed(known.get(node.host), cell, is_up)
-        made.append((_node(node, name, guests, here, cell, closed), node.uuid))
+        made.append((_node(node, name, reader, here, cell, closed), node.uuid))
     return made
-
-
-def flavor_ids(cell_context: context.RequestContext) -> set[int]:
-    """The flavors that servers of the cell have, by their number."""
-    return {
-        instance.instance_type_id
-        for instance in _instances(cell_context, [])
-        if instance.instance_type_id is not None
-    }
 
 
 def services(
@@ -88,25 +68,6 @@ def named(
         )
         for node in found
     ]
-
-
-def servers(
-    cell_context: context.RequestContext, server: str, by_uuid: bool
-) -> dict[str, str]:
-    """UUID -> fault of each server of that UUID or name."""
-    wanted = (
-        {"uuid": server.lower()}
-        if by_uuid
-        else {"display_name": f"^{re.escape(server)}$"}
-    )
-    found = objects.InstanceList.get_by_filters(
-        cell_context, {"deleted": False, **wanted}, expected_attrs=["fault"]
-    )
-    return {
-        each.uuid: each.fault.message if each.fault else ""
-        for each in found
-        if by_uuid or each.display_name == server
-    }
 
 
 def surrounded(
@@ -146,34 +107,10 @@ def _closed(
     return ""
 
 
-def _instances(
-    cell_context: context.RequestContext, beside: list[str]
-) -> Iterator[objects.Instance]:
-    """Every server on a compute node, a few at a time.
-
-    :param beside: what is read of it beside its own row.
-    """
-    marker = None
-    while True:
-        found = objects.InstanceList.get_by_filters(
-            cell_context,
-            {"deleted": False},
-            sort_keys=["uuid"],
-            sort_dirs=["asc"],
-            limit=_AT_ONCE,
-            marker=marker,
-            expected_attrs=beside,
-        )
-        yield from (each for each in found if each.host)
-        if len(found) < _AT_ONCE:
-            return
-        marker = found[-1].uuid
-
-
 def _node(
     node: objects.ComputeNode,
     name: str,
-    guests: _Guests,
+    reader: guests.Guests,
     instances: list[objects.Instance],
     cell: objects.CellMapping,
     closed: str,
@@ -181,7 +118,7 @@ def _node(
     host, problem = _host(node)
     here = []
     for instance in instances:
-        guest = guests.read(instance, host) if host else None
+        guest = reader.read(instance, host) if host else None
         if guest:
             here.append(guest)
     return Node(
@@ -238,77 +175,3 @@ def _pools(node: objects.ComputeNode) -> Iterator[dict[str, Any]]:
         for name in ("address", "parent_ifname"):
             kept.pop(name, None)
         yield kept
-
-
-class _Guests:
-    """Reads servers, and remembers what flavors and images ask for."""
-
-    def __init__(self) -> None:
-        self._known: dict[object, Request | None] = {}
-
-    def read(self, instance: objects.Instance, host: Host) -> Guest | None:
-        """A server and where it sits; None if it sits in no host cells."""
-        topology = instance.numa_topology
-        if topology is None:
-            return None
-        cells = {cell.id: cell for cell in host.cells}
-        if any(cell.id not in cells for cell in topology.cells):
-            return None
-        fitted = nova_objects.request_from_nova(topology)
-        request = self._asked(instance)
-        if request is None or len(request.cells) != len(fitted.cells):
-            request = fitted
-        placed = tuple(
-            CellPlacement(
-                asked,
-                cells[cell.id],
-                dict(cell.cpu_pinning or {}),
-                got.page_size,
-                frozenset(cell.cpuset_reserved or ()),
-            )
-            for asked, got, cell in zip(
-                request.cells, fitted.cells, topology.cells, strict=True
-            )
-        )
-        return Guest(
-            id=instance.uuid,
-            request=request,
-            placement=Placement(request, placed),
-            name=instance.display_name or "",
-            flavor=instance.flavor.name,
-            fixed=_fixed(instance),
-        )
-
-    def _asked(self, instance: objects.Instance) -> Request | None:
-        """What was asked for at first, page sizes such as "large" included;
-        None if Nova no longer takes it.
-        """
-        flavor = instance.flavor
-        key = (
-            flavor.vcpus,
-            flavor.memory_mb,
-            frozenset(flavor.extra_specs.items()),
-            frozenset(
-                (name, value)
-                for name, value in instance.system_metadata.items()
-                if name.startswith("image_")
-            ),
-        )
-        if key not in self._known:
-            self._known[key] = None
-            # Extra specs that Nova no longer takes, say.
-            with contextlib.suppress(Exception):
-                self._known[key] = nova_objects.request_from_nova(
-                    hardware.numa_get_constraints(flavor, instance.image_meta)
-                )
-        return self._known[key]
-
-
-def _fixed(instance: objects.Instance) -> str:
-    if instance.vm_state not in _MIGRATABLE:
-        return f"it is {instance.vm_state}"
-    if instance.task_state:
-        return f"it is {instance.task_state}"
-    if instance.pci_devices and instance.pci_devices.objects:
-        return "it has PCI devices"
-    return ""

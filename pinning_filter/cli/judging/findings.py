@@ -12,8 +12,8 @@ import enum
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from pinning_filter.cli.question import Question, Resources
-from pinning_filter.cli.snapshot import Node, Provider
+from pinning_filter.cli.cloud.snapshot import Node, Provider
+from pinning_filter.cli.judging.question import Question, Resources
 from pinning_filter.core.refusal import Fact
 
 

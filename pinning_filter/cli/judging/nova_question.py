@@ -13,26 +13,11 @@ from nova.pci import request
 from nova.scheduler import utils as scheduler_utils
 from nova.virt import hardware
 
-from pinning_filter.cli import nova_inputs
-from pinning_filter.cli.question import Question, Resources
-from pinning_filter.cli.snapshot import Flavor
+from pinning_filter.cli.inputs import nova as nova_inputs
+from pinning_filter.cli.judging.question import Question, Resources
 
 #: What a compute node is given when it is not to be asked.
 _DISABLED = "COMPUTE_STATUS_DISABLED"
-
-
-def flavor(known: Flavor) -> objects.Flavor:
-    """A flavor as Nova's own object."""
-    return objects.Flavor(
-        name=known.name,
-        flavorid=known.name,
-        vcpus=known.vcpus,
-        memory_mb=known.ram_mib,
-        root_gb=known.disk_gib,
-        ephemeral_gb=0,
-        swap=0,
-        extra_specs=dict(known.extra_specs),
-    )
 
 
 def spec(guest: nova_inputs.Guest) -> objects.RequestSpec:

@@ -7,10 +7,11 @@ import datetime
 
 from nova import conf, objects, servicegroup
 
-from pinning_filter.cli.live import nodes, placement, reading
-from pinning_filter.cli.live.session import Session
+from pinning_filter.cli.cloud.live import guests as live_guests
+from pinning_filter.cli.cloud.live import nodes, placement, reading
+from pinning_filter.cli.cloud.live.session import Session
+from pinning_filter.cli.cloud.snapshot import Aggregate, Flavor, Node, Snapshot
 from pinning_filter.cli.output import InputError
-from pinning_filter.cli.snapshot import Aggregate, Flavor, Node, Snapshot
 
 #: What of a flavor decides on where its servers go.
 _SPECS = (
@@ -70,7 +71,7 @@ def flavors_in_use(session: Session) -> set[str]:
             ids |= reading.asked(
                 reading.cell_name(cell),
                 session.timeout,
-                reading.in_cell(cell, nodes.flavor_ids),
+                reading.in_cell(cell, live_guests.flavor_ids),
                 session.context,
             )
     flavors = session.api(objects.FlavorList.get_all)

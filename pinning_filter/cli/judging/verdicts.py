@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pinning_filter.cli import findings, nova_devices
-from pinning_filter.cli.findings import Finding, Stage
-from pinning_filter.cli.question import Question
-from pinning_filter.cli.snapshot import Node, Snapshot
+from pinning_filter.cli.cloud.snapshot import Node, Snapshot
+from pinning_filter.cli.judging import findings, nova_devices
+from pinning_filter.cli.judging.findings import Finding, Stage
+from pinning_filter.cli.judging.question import Question
 from pinning_filter.core.fit import SPREAD, Devices, Strategy, fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal

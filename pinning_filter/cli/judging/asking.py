@@ -10,16 +10,14 @@ import argparse
 from nova import conf
 
 from pinning_filter import nova_fit
-from pinning_filter.cli import (
-    cloud_inputs,
-    nova_inputs,
-    nova_question,
-    verdicts,
-)
+from pinning_filter.cli.cloud.snapshot import Snapshot
+from pinning_filter.cli.inputs import cloud as cloud_inputs
+from pinning_filter.cli.inputs import flavors
+from pinning_filter.cli.inputs import nova as nova_inputs
+from pinning_filter.cli.judging import nova_question, verdicts
+from pinning_filter.cli.judging.question import Question
+from pinning_filter.cli.judging.verdicts import Others
 from pinning_filter.cli.output import InputError
-from pinning_filter.cli.question import Question
-from pinning_filter.cli.snapshot import Flavor, Snapshot
-from pinning_filter.cli.verdicts import Others
 from pinning_filter.core.fit import Strategy
 
 
@@ -38,7 +36,7 @@ def question(args: argparse.Namespace, snapshot: Snapshot) -> Question:
     live = cloud_inputs.is_live(args)
     if args.server:
         if live:
-            from pinning_filter.cli.live import servers
+            from pinning_filter.cli.cloud.live import servers
 
             return servers.question(cloud_inputs.session(args), args.server)
         return _of_guest(args.server, snapshot)
@@ -49,7 +47,7 @@ def question(args: argparse.Namespace, snapshot: Snapshot) -> Question:
     with nova_inputs.complaints("the guest"):
         spec = nova_question.spec(guest)
         if live:
-            from pinning_filter.cli.live import servers
+            from pinning_filter.cli.cloud.live import servers
 
             return servers.of_spec(cloud_inputs.session(args), spec)
         return nova_question.of_spec(spec, guest)
@@ -71,7 +69,9 @@ def _guest(
     specs = dict(args.property)
     if not args.flavor:
         return nova_inputs.guest(args.vcpus, args.ram, specs, image)
-    flavor = nova_question.flavor(_flavor(args.flavor, snapshot))
+    flavor = nova_inputs.flavor(
+        flavors.named(args.flavor, snapshot)
+    )
     flavor.extra_specs = {**flavor.extra_specs, **specs}
     return nova_inputs.read(flavor, nova_inputs.image(image))
 
@@ -82,7 +82,7 @@ def others(
     """What the scheduler's other filters say of the snapshot's hosts."""
     if question.spec is None or not cloud_inputs.is_live(args):
         return verdicts.of_file(snapshot)
-    from pinning_filter.cli.live import filters
+    from pinning_filter.cli.cloud.live import filters
 
     names = {node.name for node in snapshot.nodes}
     return filters.ask(cloud_inputs.session(args), question.spec, names)
@@ -94,17 +94,6 @@ def _configured() -> None:
         _ = conf.CONF.compute.cpu_shared_set
     except Exception:
         conf.CONF([], project="nova", default_config_files=[])
-
-
-def _flavor(name: str, snapshot: Snapshot) -> Flavor:
-    for flavor in snapshot.flavors:
-        if flavor.name == name:
-            return flavor
-    known = ", ".join(flavor.name for flavor in snapshot.flavors[:10])
-    raise InputError(
-        f"--flavor: there is no {name!r}; there are {known or 'none'}"
-        + (", ..." if len(snapshot.flavors) > 10 else "")
-    )
 
 
 def _of_guest(server: str, snapshot: Snapshot) -> Question:

@@ -11,8 +11,8 @@ from nova import conf, context, objects
 from nova.scheduler import utils
 from nova.scheduler.client import report
 
-from pinning_filter.cli.live import reading
-from pinning_filter.cli.snapshot import Inventory, Provider
+from pinning_filter.cli.cloud.live import reading
+from pinning_filter.cli.cloud.snapshot import Inventory, Provider
 
 #: Questions at a time.
 _AT_ONCE = 8

@@ -12,13 +12,17 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING
 
-from pinning_filter.cli import dumpfile, inputs
-from pinning_filter.cli.output import InputError, one_line
-from pinning_filter.cli.snapshot import Node, Snapshot
+from pinning_filter.cli import patience
+from pinning_filter.cli.cloud import dumpfile
+from pinning_filter.cli.cloud.snapshot import Node, Snapshot
+from pinning_filter.cli.columns import one_line
+from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.inputs import host as host_inputs
+from pinning_filter.cli.output import InputError
 from pinning_filter.core.errors import Invalid
 
 if TYPE_CHECKING:
-    from pinning_filter.cli.live.session import Session
+    from pinning_filter.cli.cloud.live.session import Session
 
 #: Seconds that a cell may take to answer.
 _PATIENCE = 60
@@ -54,7 +58,7 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--timeout",
-        type=inputs.positive,
+        type=guest_inputs.positive,
         default=_PATIENCE,
         metavar="SECONDS",
         help="how long a cell's database may be silent; cells that are "
@@ -80,11 +84,12 @@ def read(
         snapshot = _of_file(files[0])
     else:
         mine = session(args)
-        from pinning_filter.cli.live import cloud
+        from pinning_filter.cli.cloud.live import cloud
 
-        snapshot = cloud.snapshot(
-            mine, guests=guests, with_placement=placement
-        )
+        with patience.waiting("Reading the cloud"):
+            snapshot = cloud.snapshot(
+                mine, guests=guests, with_placement=placement
+            )
     try:
         return snapshot.only(names)
     except KeyError as error:
@@ -106,19 +111,18 @@ def session(args: argparse.Namespace) -> Session:
 
     :raises InputError: if nova.conf has no database.
     """
-    inputs.nova()  # without what Nova prints when it is imported
-    from pinning_filter.cli.live.session import Session
+    from pinning_filter.cli.cloud.live.session import Session
 
     return Session(args.config_file, args.config_dir, args.timeout)
 
 
 def _is_file(text: str) -> bool:
-    return text == "-" or inputs.is_line(text) or inputs.exists(text)
+    return text == "-" or host_inputs.is_line(text) or host_inputs.exists(text)
 
 
 def _of_file(source: str) -> Snapshot:
-    if not inputs.is_line(source):
-        text = inputs.read_file(source)
+    if not host_inputs.is_line(source):
+        text = host_inputs.read_file(source)
         if text.lstrip()[:1] == b"{":
             try:
                 data = json.loads(text)
@@ -129,7 +133,7 @@ def _of_file(source: str) -> Snapshot:
     else:
         text = None
     try:
-        host = inputs.host_of(source, text).check()
+        host = host_inputs.host_of(source, text).check()
     except Invalid as error:
         raise InputError(f"--host {source}: {error}") from error
     name = "host" if text is None or source == "-" else source

@@ -17,6 +17,7 @@ from nova.objects import image_meta
 from nova.virt import hardware
 
 from pinning_filter import nova_guest, nova_host, nova_objects
+from pinning_filter.cli.cloud.snapshot import Flavor
 from pinning_filter.cli.output import InputError
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host
@@ -87,6 +88,20 @@ def guest(
         extra_specs=dict(extra_specs),
     )
     return read(flavor, image(image_properties))
+
+
+def flavor(known: Flavor) -> objects.Flavor:
+    """A flavor as Nova's own object."""
+    return objects.Flavor(
+        name=known.name,
+        flavorid=known.name,
+        vcpus=known.vcpus,
+        memory_mb=known.ram_mib,
+        root_gb=known.disk_gib,
+        ephemeral_gb=0,
+        swap=0,
+        extra_specs=dict(known.extra_specs),
+    )
 
 
 def read(flavor: objects.Flavor, image: objects.ImageMeta) -> Guest:

@@ -15,8 +15,7 @@ from typing import Any
 
 import fastjsonschema
 
-from pinning_filter.cli.output import InputError
-from pinning_filter.cli.snapshot import (
+from pinning_filter.cli.cloud.snapshot import (
     Aggregate,
     Flavor,
     Inventory,
@@ -24,6 +23,7 @@ from pinning_filter.cli.snapshot import (
     Provider,
     Snapshot,
 )
+from pinning_filter.cli.output import InputError
 from pinning_filter.core import cpuset
 from pinning_filter.core.cloud import Guest
 from pinning_filter.core.errors import Invalid

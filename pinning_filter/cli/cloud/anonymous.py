@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable
 
-from pinning_filter.cli.snapshot import Aggregate, Snapshot
+from pinning_filter.cli.cloud.snapshot import Aggregate, Snapshot
 
 
 def anonymous(snapshot: Snapshot) -> Snapshot:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinning_filter.cli.picture import picture
+from pinning_filter.cli.pictures.fitted import picture
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.request import (

@@ -16,7 +16,8 @@ import sqlalchemy
 from nova import context, exception, objects
 from sqlalchemy import event
 
-from pinning_filter.cli.output import InputError, one_line
+from pinning_filter.cli.columns import one_line
+from pinning_filter.cli.output import InputError
 
 _reading = threading.local()
 #: Statements that change nothing.

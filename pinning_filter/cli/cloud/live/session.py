@@ -11,7 +11,7 @@ from nova import conf, config, context, objects, utils
 from nova.scheduler.client import report
 
 from pinning_filter import opts
-from pinning_filter.cli.live import reading
+from pinning_filter.cli.cloud.live import reading
 from pinning_filter.cli.output import InputError
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)

@@ -7,11 +7,12 @@ import contextlib
 from nova import exception, objects
 from nova.scheduler import request_filter
 
-from pinning_filter.cli import nova_inputs, nova_question
-from pinning_filter.cli.live import nodes, reading
-from pinning_filter.cli.live.session import UUID, Session
+from pinning_filter.cli.cloud.live import guests, reading
+from pinning_filter.cli.cloud.live.session import UUID, Session
+from pinning_filter.cli.inputs import nova as nova_inputs
+from pinning_filter.cli.judging import nova_question
+from pinning_filter.cli.judging.question import Question
 from pinning_filter.cli.output import InputError
-from pinning_filter.cli.question import Question
 
 
 def question(session: Session, server: str) -> Question:
@@ -63,7 +64,7 @@ def _find(session: Session, server: str) -> tuple[str, str]:
             found |= reading.asked(
                 reading.cell_name(cell),
                 session.timeout,
-                reading.in_cell(cell, nodes.servers),
+                reading.in_cell(cell, guests.servers),
                 session.context,
                 server,
                 by_uuid,

@@ -16,10 +16,10 @@ from typing import Any
 from nova import conf, context, objects
 from nova.scheduler import filters, host_manager, utils
 
-from pinning_filter.cli.live import nodes, placement, reading
-from pinning_filter.cli.live.session import Session
+from pinning_filter.cli.cloud.live import nodes, placement, reading
+from pinning_filter.cli.cloud.live.session import Session
+from pinning_filter.cli.judging.verdicts import ANSWERED, Others
 from pinning_filter.cli.output import InputError
-from pinning_filter.cli.verdicts import ANSWERED, Others
 
 #: The candidate of a host that the Placement API was not asked about.
 _ANY: dict[str, Any] = {"allocations": {}, "mappings": {}}

@@ -1,10 +1,4 @@
-"""Reading what commands are asked about: a host, a flavor, an image.
-
-Text from files and arguments in, core's values out; everything that makes no
-sense ends as an :class:`~pinning_filter.cli.output.InputError`. What takes
-Nova to read is in ``nova_inputs``, which is imported only when needed: it
-takes seconds.
-"""
+"""A host, from a file or a line, with what is configured and used there."""
 
 from __future__ import annotations
 
@@ -13,21 +7,15 @@ import json
 import pathlib
 import re
 import sys
-import types
-import warnings
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
 
 from pinning_filter import capabilities_xml
-from pinning_filter.cli import dumpfile
+from pinning_filter.cli.cloud import dumpfile
+from pinning_filter.cli.cloud.snapshot import Snapshot
 from pinning_filter.cli.output import InputError
-from pinning_filter.cli.snapshot import Snapshot
 from pinning_filter.core import cpuset, synthetic
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host, HostCell
-
-if TYPE_CHECKING:
-    from pinning_filter.cli import nova_inputs
 
 #: Larger than any host's description.
 _MOST_BYTES = 64 << 20
@@ -73,38 +61,6 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_guest_arguments(
-    parser: argparse.ArgumentParser, *, required: bool = True
-) -> None:
-    """The flavor and the image, in the words of the openstack client."""
-    group = parser.add_argument_group("the guest")
-    group.add_argument(
-        "--vcpus",
-        type=positive,
-        required=required,
-        help="vCPUs of the flavor",
-    )
-    group.add_argument(
-        "--ram",
-        type=positive,
-        required=required,
-        metavar="MIB",
-        help="memory of the flavor in MiB",
-    )
-    for option, what in (
-        ("--property", "extra spec of the flavor"),
-        ("--image-property", "property of the image"),
-    ):
-        group.add_argument(
-            option,
-            type=_pair,
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            help=f"{what}; may be repeated",
-        )
-
-
 def read_host(args: argparse.Namespace) -> Host:
     """The host that :func:`add_host_arguments` asked for.
 
@@ -115,24 +71,6 @@ def read_host(args: argparse.Namespace) -> Host:
         return _configured(host, args.dedicated, args.shared, args.used)
     except Invalid as error:
         raise InputError(f"--host {args.host}: {error}") from error
-
-
-def read_guest(args: argparse.Namespace) -> nova_inputs.Guest:
-    """The guest that :func:`add_guest_arguments` asked for.
-
-    :raises InputError: in Nova's words, for what its API would refuse.
-    """
-    return nova().guest(
-        args.vcpus, args.ram, dict(args.property), dict(args.image_property)
-    )
-
-
-def nova() -> types.ModuleType:
-    """``nova_inputs``, without what Nova prints when it is imported."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
-        from pinning_filter.cli import nova_inputs
-    return nova_inputs
 
 
 def is_line(source: str) -> bool:
@@ -170,7 +108,9 @@ def host_of(source: str, text: bytes | None) -> Host:
     if start == b"{" and (data := _dump(text)) is not None:
         return _only_host(dumpfile.read(data, f"--host {source}"), source)
     if start in (b"{", b"["):
-        return nova().host(text)
+        from pinning_filter.cli.inputs import nova
+
+        return nova.host(text)
     raise InputError(
         f"--host {source}: neither the XML of 'virsh capabilities' nor the "
         "JSON of a numa_topology"
@@ -297,23 +237,3 @@ def _pcpus(text: str) -> frozenset[int]:
         return cpuset.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def positive(text: str) -> int:
-    """For arguments that are a whole number above 0."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 0 < number < 1 << 31:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a whole number above 0"
-        )
-    return number
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key.strip() and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return key.strip(), value
