@@ -50,6 +50,7 @@ def environment(**extra: str) -> dict[str, str]:
     }
     return {
         "LANG": "C.UTF-8",
+        **pip_settings(),
         **kept,
         "PATH": f"{layout.BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(layout.RUN / "home"),
@@ -57,6 +58,12 @@ def environment(**extra: str) -> dict[str, str]:
         layout.MARK: str(layout.RUN),
         **extra,
     }
+
+
+def pip_settings() -> dict[str, str]:
+    """Where pip's settings of this user are, who has another home there."""
+    settings = Path.home() / ".config" / "pip" / "pip.conf"
+    return {"PIP_CONFIG_FILE": str(settings)} if settings.exists() else {}
 
 
 def say(text: str) -> None:
