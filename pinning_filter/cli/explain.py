@@ -45,12 +45,13 @@ class Explain(Lister):
     """Why does a server find no valid host, or which hosts fit it?
 
     Asks of every compute node what the scheduler would, from the service and
-    the Placement API to PinningFilter, and says all that speaks against it.
-    Reads nova.conf and Nova's databases, as nova-manage does, or a dump, and
-    changes nothing. Exit status: 0 some host fits, 3 none does, 2 bad usage
-    or input, 4 a cell did not answer.
+    the Placement API to PinningFilter and the other filters, and says all
+    that speaks against it. Reads nova.conf and Nova's databases, as
+    nova-manage does, or a dump, and changes nothing. Exit status: 0 some
+    host fits, 3 none does, 2 bad usage or input, 4 a cell did not answer.
     """
 
+    takes = "[SERVER]"
     #: Stable. A row is a reason against a host, or a guest cell's place.
     all_columns = (
         "host",

@@ -39,6 +39,9 @@ def refuse(app: Any, error: Exception) -> Status:
 class _Command(command.Command):
     """What lies under cliff's own kinds of commands: help worth reading."""
 
+    #: What the command takes besides options, for its usage.
+    takes = ""
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The command's own arguments; in its help they come first."""
 
@@ -46,7 +49,7 @@ class _Command(command.Command):
         """cliff's parser, with our arguments, and lines as they are."""
         parser = super().get_parser(prog_name)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        parser.usage = f"{prog_name} [OPTIONS]"
+        parser.usage = f"{prog_name} [OPTIONS] {self.takes}".rstrip()
         self.add_arguments(parser)
         return parser
 

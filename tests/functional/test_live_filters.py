@@ -206,3 +206,29 @@ def test_what_only_the_placement_api_knows_is_told(pair, rows):
         ),
         ("right", "fits", None, "0->0 1->1"),
     }
+
+
+def test_a_server_that_was_forced_to_a_host_is_judged_on_all(pair, rows, run):
+    """Nova asks no filter of it; the compute's own claim refuses it."""
+    pair.boot(pair.flavor(3, hw__cpu_policy="dedicated"), host="left")
+    body = {
+        "name": "forced",
+        "flavorRef": pair.flavor(
+            6, hw__cpu_policy="dedicated", hw__numa_nodes="2"
+        ),
+        "imageRef": pair.image(),
+        "networks": "none",
+        "availability_zone": "nova:left",
+    }
+    pair._api.post_server({"server": body})
+    pair._nova.finish()
+    _, answer = rows("explain", "forced")
+    assert {row["host"]: row["fits"] for row in answer} == {
+        "left": False,
+        "right": True,
+    }
+    _, out, _ = run("explain", "forced")
+    assert (
+        "The server was forced to left: Nova asks no filter then. All hosts "
+        "are judged here." in out
+    )

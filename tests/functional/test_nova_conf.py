@@ -33,3 +33,21 @@ def test_capacity_from_a_nova_conf(tmp_path):
     ]
     assert total["pcpus"] == 3 * 64
     assert total["fits_empty"] == 3 * 32
+
+
+def test_a_nova_conf_without_a_database_is_named(tmp_path):
+    """As a compute's, which must not have one."""
+    config = tmp_path / "nova.conf"
+    config.write_text("[DEFAULT]\nhost = compute\n")
+    program = pathlib.Path(sys.executable).with_name("pinning-filter")
+    answer = subprocess.run(
+        [program, "map", "--config-file", config],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith(
+        "pinning-filter: no database: [api_database] connection is not set "
+        f"in nova.conf (files read: {config})."
+    )

@@ -5,11 +5,12 @@ import dataclasses
 import io
 import json
 import re
+import sys
 
 import pytest
 
 from pinning_filter.cli.cloud import dumpfile
-from pinning_filter.cli.cloud.snapshot import Snapshot
+from pinning_filter.cli.cloud.snapshot import Flavor, Snapshot
 from pinning_filter.cli.output import InputError
 from pinning_filter.core.host import Pages
 from tests.unit.cli import clouds
@@ -273,6 +274,15 @@ def test_capacity_draws_no_bar_into_a_pipe(pinning_filter, several):
     assert "(all)" in answer.out
 
 
+def test_capacity_draws_a_bar_on_a_terminal(
+    pinning_filter, several, monkeypatch
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    answer = pinning_filter("capacity", "--host", several)
+    assert "Counting" in answer.err
+    assert "Counting" not in answer.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -366,6 +376,55 @@ def test_an_anonymous_dump_has_no_names(pinning_filter, several):
     assert [host["numa"] for host in hosts] == [
         host["numa"] for host in named["hosts"]
     ]
+
+
+def test_names_that_an_operator_made_up_become_numbers(
+    pinning_filter, tmp_path
+):
+    node = clouds.node("host", "cell:1 core:4", clouds.guest(2))
+    (cell,) = node.host.cells
+    cell = cell._replace(physnets=frozenset({"secret-net"}))
+    node = dataclasses.replace(
+        node,
+        host=node.host._replace(cells=(cell,)),
+        provider=dataclasses.replace(
+            clouds.provider(4), traits=frozenset({"CUSTOM_SECRET_RACK"})
+        ),
+        pci_pools=(
+            {
+                "vendor_id": "10de", "product_id": "1eb8", "numa_node": 0,
+                "count": 1, "physical_network": "secret-net",
+                "secret-tag": "secret-value", "dev_type": "type-PCI",
+            },
+        ),
+    )
+    specs = {
+        "hw:cpu_policy": "dedicated",
+        "trait:CUSTOM_SECRET_RACK": "required",
+        "aggregate_instance_extra_specs:secret": "secret",
+        "pci_passthrough:alias": "secret-gpu:1",
+    }
+    alias = {"name": "secret-gpu", "vendor_id": "10de", "product_id": "1eb8"}
+    file = clouds.write(
+        Snapshot(
+            (node,),
+            (Flavor("secret", 2, 512, 0, specs),),
+            filters=("PinningFilter", "SecretFilter"),
+            pci_aliases=(json.dumps(alias),),
+        ),
+        tmp_path / "cloud.json",
+    )
+    answer = pinning_filter("dump", "--host", file, "--anonymous")
+    assert answer.status == 0
+    assert "secret" not in answer.out.lower()
+    # It answers as before.
+    bare = tmp_path / "bare.json"
+    bare.write_text(answer.out)
+    said = pinning_filter(
+        "explain", "--host", bare, "--flavor", "flavor-2", "-f", "json"
+    )
+    assert said.err == ""
+    assert [row["verdict"] for row in rows(said)] == ["fits"]
 
 
 def test_fit_takes_a_dump_of_one_host(pinning_filter, several, tmp_path):
