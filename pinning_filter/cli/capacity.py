@@ -203,7 +203,8 @@ def _heading(counted: list[_Counted]) -> str:
     stranded = sum(
         left for each in counted for left, _ in each.stranded.values()
     )
+    hosts = "1 host" if len(counted) == 1 else f"{len(counted)} hosts"
     return (
-        f"{len(counted)} hosts, {free} of {total} pCPUs free, {stranded} of "
-        "them stranded: of no use to these flavors."
+        f"{hosts}, {free} of {total} pCPUs free, {stranded} of them "
+        "stranded: of no use to these flavors."
     )

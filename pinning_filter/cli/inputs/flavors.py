@@ -63,7 +63,8 @@ def _asked_for(
                 "--vcpus: such a guest pins no vCPUs; add --property "
                 "hw:cpu_policy=dedicated"
             )
-        found[f"{args.vcpus} vCPUs, {args.ram} MiB"] = guest.request
+        vcpus = f"{args.vcpus} vCPU{'' if args.vcpus == 1 else 's'}"
+        found[f"{vcpus}, {args.ram} MiB"] = guest.request
     return found
 
 

@@ -5,10 +5,12 @@ After the snapshot, before any form of drawing.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from typing import NamedTuple
 
 from pinning_filter.cli.cloud.snapshot import Node
+from pinning_filter.core.cloud import Guest
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.request import ThreadPolicy
 
@@ -31,6 +33,23 @@ class Seat(NamedTuple):
     state: State
     guest: int | None = None  #: index in the node's guests
     vcpu: int | None = None  #: of that guest
+
+
+def in_order(node: Node) -> Node:
+    """The node with its guests in the order of their first pCPUs.
+
+    So that letters, which follow that order, are read off a picture in it.
+    """
+
+    def first(guest: Guest) -> tuple[int, int]:
+        cells = guest.placement.cells
+        pcpus = [min(cell.taken) for cell in cells if cell.taken]
+        # Guests that only float come last.
+        return min(pcpus, default=1 << 31), cells[0].host_cell.id
+
+    return dataclasses.replace(
+        node, guests=tuple(sorted(node.guests, key=first))
+    )
 
 
 def seats(node: Node) -> dict[int, Seat]:

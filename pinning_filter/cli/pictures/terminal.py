@@ -14,7 +14,13 @@ from rich.text import Text
 
 from pinning_filter.cli.cloud.snapshot import Node
 from pinning_filter.cli.columns import one_line
-from pinning_filter.cli.pictures.seats import Seat, State, cores_of, seats
+from pinning_filter.cli.pictures.seats import (
+    Seat,
+    State,
+    cores_of,
+    in_order,
+    seats,
+)
 from pinning_filter.core import cpuset
 from pinning_filter.core.host import HostCell
 
@@ -40,6 +46,7 @@ _LONGEST_NAME = 40
 
 def draw(node: Node, width: int = 79) -> Iterator[Text]:
     """The lines of a node's picture."""
+    node = in_order(node)
     yield _title(node)
     if node.host is None:
         yield Text("  reports no NUMA topology")

@@ -315,6 +315,13 @@ def test_map_draws_hosts_in_plain_ascii(pinning_filter, tmp_path):
     )
 
 
+def test_letters_follow_the_pcpus(pinning_filter, tmp_path):
+    node = clouds.node("one", "cell:1 core:3", *[clouds.guest(1)] * 3)
+    node = dataclasses.replace(node, guests=node.guests[::-1])
+    file = clouds.write(Snapshot((node,)), tmp_path / "cloud.json")
+    assert "[A][B][C]" in pinning_filter("map", "--host", file).out
+
+
 def test_map_has_a_row_for_each_pcpu(pinning_filter, several):
     answer = pinning_filter("map", "--host", several, "-f", "csv")
     found = list(csv.DictReader(io.StringIO(answer.out)))

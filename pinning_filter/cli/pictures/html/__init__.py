@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
-from pinning_filter.cli.pictures.seats import cores_of, seats
+from pinning_filter.cli.pictures.seats import cores_of, in_order, seats
 from pinning_filter.core import cpuset
 from pinning_filter.core.capacity import Capacity, pcpus_of
 from pinning_filter.core.host import HostCell
@@ -76,6 +76,7 @@ def _hosts(snapshot: Snapshot) -> list[dict[str, Any]]:
 def _host(
     node: Node, counter: Capacity, wanted: list[Request]
 ) -> dict[str, Any]:
+    node = in_order(node)
     host = node.host
     cells = host.cells if host else ()
     seated = seats(node)
