@@ -3,11 +3,11 @@
 After the answer: of many hosts that a guest fits, which one to take. Knows
 hosts and placements, and nothing of how a scheduler weighs.
 
-What is left of a host is counted in *shapes*: guests of 1, 2, 4, 8 ... vCPUs
-in one guest cell or evenly in two, on whole cores or on any, with and without
-their share of memory, with and without a device near them. No
-history and no option says what guests a cloud has; that these shapes serve
-as well as the true ones is shown in ``doc/source/weigher.rst``.
+What is left of a host is counted in *shapes*: guests of 1, 2, 3, 4, 6 ...
+vCPUs in one guest cell or twice that in two, on whole cores or on any, with
+little memory or much, with and without a device near them. No history and no
+option says what guests a cloud has; that these shapes serve as well as the
+true ones is shown in ``doc/source/weigher.rst``.
 
 A shape that few hosts have room for is dear, one that fits everywhere is
 cheap: a placement costs the share of each shape's room in the whole cloud
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import itertools
 import math
 import operator
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -28,21 +29,19 @@ from typing import NamedTuple, TypeVar
 
 from pinning_filter.core import usage
 from pinning_filter.core.host import Host, HostCell
-from pinning_filter.core.placement import Placement
+from pinning_filter.core.placement import CellPlacement, Placement
 
-#: vCPUs that a shape has in one guest cell.
-SIZES = (1, 2, 4, 8, 16, 32, 64)
-#: A shape of twice as many vCPUs counts 2 ** 1.5 times as much: it is as
-#: useful as two small ones, and harder to find room for.
-_GROWTH = 1.5
+#: vCPUs that a shape has in one guest cell. It counts as much as it has.
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+#: Memory beside each vCPU of a shape, little and much: in shares of what the
+#: host cell has beside each pCPU.
+LITTLE, MUCH = 0.5, 2
 #: So that taking everything costs nearly 1: there are five kinds of shapes
 #: in one guest cell, and two in two.
-_UNIT = 1 / sum(
-    5 * size**_GROWTH + 2 * (2 * size) ** _GROWTH for size in SIZES
-)
-#: What the pCPUs that a host has free count beside what shapes cost: among
-#: hosts where a guest costs the same, the fuller one is better.
-_FULLER = 0.002
+_UNIT = 1 / sum(5 * size + 2 * 2 * size for size in SIZES)
+#: What the pCPUs and the memory that a host has free count beside what shapes
+#: cost: among hosts where a guest costs the same, the fuller one is better.
+_FULLER = 0.02
 
 _NO_DEVICES: Mapping[int, int] = {}
 
@@ -50,10 +49,39 @@ _NO_DEVICES: Mapping[int, int] = {}
 class Loose(NamedTuple):
     """What is free in a host cell, as far as shapes are concerned."""
 
-    free: int  #: free pCPUs
-    whole: int  #: those of them on wholly free cores of several threads
-    fed: int  #: those that the free memory serves, at the cell's own rate
+    little: int  #: free pCPUs that have little memory each
+    much: int  #: those that have much
+    whole_little: int  #: the same on wholly free cores of several threads
+    whole_much: int
     devices: int = 0  #: free devices near it
+
+
+class Halves(NamedTuple):
+    """What shapes in two guest cells can have of each host cell.
+
+    Those with little memory: guests of many vCPUs are seldom short of it.
+    """
+
+    pcpus: tuple[int, ...]
+    whole: tuple[int, ...]  #: those on whole cores
+
+
+class View(NamedTuple):
+    """A host as shapes see it; it holds as long as its host cells do."""
+
+    cells: tuple[Loose, ...]  #: its host cells, without devices
+    halves: Halves
+    parts: tuple[Part, ...]  #: what else is known of each host cell
+    free: float  #: free pCPUs, and those that the free memory serves
+
+
+class Part(NamedTuple):
+    """A host cell, as far as guests that come make a difference to it."""
+
+    whole: int  #: pCPUs on wholly free cores of several threads
+    cores: Mapping[int, AbstractSet[int]]  #: pCPU -> its core
+    served: float  #: pCPUs that the free memory serves
+    rate: float  #: pCPUs that each KiB serves
 
 
 class Choice(NamedTuple):
@@ -61,35 +89,83 @@ class Choice(NamedTuple):
 
     before: tuple[Loose, ...]  #: its cells as they are
     after: tuple[Loose, ...]  #: its cells with the guest on it
+    halves: tuple[Halves, Halves]  #: before and after, too
+    free: float  #: as in :class:`View`
+
+
+def view(host: Host) -> View:
+    """What shapes see of a host."""
+    parts = tuple([_part(cell) for cell in host.cells])
+    free = [len(cell.free) for cell in host.cells]
+    cells = [
+        _loose(pcpus, part.whole, part.served)
+        for pcpus, part in zip(free, parts, strict=True)
+    ]
+    served = [max(0.0, part.served) for part in parts]
+    return View(tuple(cells), _halves(cells), parts, sum(free) + sum(served))
 
 
 def choice(
     host: Host,
     placement: Placement,
     devices: Mapping[int, int] = _NO_DEVICES,
+    seen: View | None = None,
 ) -> Choice:
     """What a placement does to the host that it is on.
 
     :param devices: host cell id -> free devices near it; empty for a guest
         that asks for devices itself, as none are to be kept from it.
+    :param seen: the :func:`view` of the host, where it is known.
     """
+    if seen is None:
+        seen = view(host)
+    before = seen.cells
+    if devices:
+        before = tuple(
+            loose._replace(devices=devices.get(cell.id, 0))
+            for cell, loose in zip(host.cells, before, strict=True)
+        )
     policy = placement.request.thread_policy
-    guests = {placed.host_cell.id: placed for placed in placement.cells}
-    before, after = [], []
-    for cell in host.cells:
-        near = devices.get(cell.id, 0)
-        served, rate = _served(cell)
-        free = frozenset(cell.free)
-        cores = list(filter(free.issuperset, cell.siblings))
-        loose = _loose(len(free), cores, served, near)
-        before.append(loose)
-        if placed := guests.get(cell.id):
-            free -= usage.occupied(cell, placed, policy)
-            cores = list(filter(free.issuperset, cores))
-            served -= placed.guest_cell.memory_kib * rate
-            loose = _loose(len(free), cores, served, near)
-        after.append(loose)
-    return Choice(tuple(before), tuple(after))
+    after = list(before)
+    ids = [cell.id for cell in host.cells]
+    for placed in placement.cells:
+        at = ids.index(placed.host_cell.id)
+        taken = usage.occupied(host.cells[at], placed, policy)
+        after[at] = _without(host.cells[at], seen.parts[at], placed, taken)
+        if devices:
+            after[at] = after[at]._replace(devices=before[at].devices)
+    return Choice(
+        before, tuple(after), (seen.halves, _halves(after)), seen.free
+    )
+
+
+def _part(cell: HostCell) -> Part:
+    whole = 0
+    if cell.threads > 1:
+        cores = filter(cell.free.__ge__, cell.siblings)
+        whole = sum([len(core) for core in cores if len(core) > 1])
+    by_pcpu = _by_pcpu(tuple(map(frozenset, cell.siblings)))
+    return Part(whole, by_pcpu, *_served(cell))
+
+
+@functools.lru_cache(maxsize=1024)
+def _by_pcpu(
+    cores: tuple[frozenset[int], ...],
+) -> Mapping[int, AbstractSet[int]]:
+    """One for all cells that are alike: a cloud has few models of hosts."""
+    return {pcpu: core for core in cores for pcpu in core}
+
+
+def _without(
+    cell: HostCell, part: Part, placed: CellPlacement, taken: AbstractSet[int]
+) -> Loose:
+    """What is left of a host cell when the guest cell is there."""
+    free, whole = cell.free, part.whole
+    for core in set(map(part.cores.__getitem__, taken)):
+        if len(core) > 1 and core <= free:
+            whole -= len(core)
+    served = part.served - placed.guest_cell.memory_kib * part.rate
+    return _loose(len(free) - len(taken), whole, served)
 
 
 def _served(cell: HostCell) -> tuple[float, float]:
@@ -101,29 +177,29 @@ def _served(cell: HostCell) -> tuple[float, float]:
         for size, pages, used, reserved in cell.pages:
             total += pages * size
             left += (pages - used - reserved) * size
-    if total <= 0:  # nothing is known of the memory
-        return len(cell.dedicated), 0.0
+    if total <= 0:  # nothing is known of the memory: there is enough
+        return MUCH * len(cell.dedicated), 0.0
     rate = len(cell.dedicated) / total
     return left * rate, rate
 
 
-def _loose(
-    free: int, cores: Sequence[AbstractSet[int]], served: float, devices: int
-) -> Loose:
-    threads = len(cores[0]) if cores else 0  # whole cores are alike
+def _loose(free: int, whole: int, served: float) -> Loose:
+    if served < 0:
+        served = 0
+    little, much = int(served / LITTLE), int(served / MUCH)
     return Loose(
-        free,
-        threads * len(cores) if threads > 1 else 0,
-        free if served >= free else max(0, int(served)),
-        devices,
+        free if free < little else little,
+        free if free < much else much,
+        whole if whole < little else little,
+        whole if whole < much else much,
     )
 
 
 def singles(pcpus: int) -> list[int]:
     """How many shapes of each size in one guest cell fit so many pCPUs.
 
-    >>> singles(6)[:3]
-    [6, 3, 1]
+    >>> singles(6)[:5]
+    [6, 3, 2, 1, 1]
     """
     return [pcpus // size for size in SIZES]
 
@@ -160,107 +236,121 @@ def scores(choices: Sequence[Choice]) -> list[float]:
 
     Numbers of different calls cannot be compared.
 
-    >>> full, empty = Loose(2, 2, 2), Loose(4, 4, 4)
-    >>> gone, half = Loose(0, 0, 0), Loose(2, 2, 2)
-    >>> best, other = scores([Choice((full,), (gone,)),
-    ...                       Choice((empty,), (half,))])
-    >>> best > other
+    >>> cell = HostCell(0, dedicated={0, 1})
+    >>> from pinning_filter.core import fit, request, synthetic
+    >>> one = request.Request((request.GuestCell(frozenset({0})),))
+    >>> hosts = map(synthetic.host, ("cell:1 core:2", "cell:1 core:4"))
+    >>> small, large = scores([choice(h, fit.fit(h, one)) for h in hosts])
+    >>> small > large
     True
     """
-    cells = [cell for each in choices for cell in each.before]
+    cells = collections.Counter(
+        itertools.chain.from_iterable([each.before for each in choices])
+    )
     in_one = _worth_of_cells(cells)
-    halves = [_halves(each.before) for each in choices]
-    in_two = _worth_of_hosts(halves)
-    free = [sum([cell.free for cell in each.before]) for each in choices]
-    fuller = _FULLER / max(1, sum(free))
+    in_two = _worth_of_hosts(
+        collections.Counter([each.halves[0] for each in choices])
+    )
+    fuller = _FULLER / max(1.0, sum([each.free for each in choices]))
     found = []
-    for (before, after), pcpus, both in zip(
-        choices, free, halves, strict=True
-    ):
-        left = in_two(_halves(after)) - in_two(both)
-        for cell, then in zip(before, after, strict=True):
-            if then is not cell:
-                left += in_one(then) - in_one(cell)
-        found.append(left - fuller * pcpus)
+    for before, after, (both, both_after), free in choices:
+        left = in_two(both_after) - in_two(both) - fuller * free
+        for cell, cell_after in zip(before, after, strict=True):
+            if cell_after is not cell:
+                left += in_one(cell_after) - in_one(cell)
+        found.append(left)
     return found
 
 
-class _Halves(NamedTuple):
-    """What shapes in two guest cells can have of each host cell."""
-
-    fed: tuple[int, ...]  #: pCPUs with memory
-    whole: tuple[int, ...]  #: the same on whole cores
-
-
-def _halves(cells: Sequence[Loose]) -> _Halves:
+def _halves(cells: Sequence[Loose]) -> Halves:
     """The same for hosts with the same room, of which there are fewer.
 
     What the fuller of two host cells lacks is of no use to the other.
     """
-    fed = [cell.fed for cell in cells]
-    whole = [min(cell.whole, cell.fed) for cell in cells]
     if len(cells) == 2:
-        return _Halves((min(fed),) * 2, (min(whole),) * 2)
-    return _Halves(tuple(sorted(fed)), tuple(sorted(whole)))
-
-
-def _worth_of_cells(cells: Sequence[Loose]) -> Callable[[Loose], float]:
-    """What a host cell is worth for shapes in one guest cell."""
-    pcpus = _worth([cell.free for cell in cells], singles, 1)
-    whole = _worth([cell.whole for cell in cells], singles, 1)
-    fed = _worth([cell.fed for cell in cells], singles, 1)
-    both = _worth([min(cell.whole, cell.fed) for cell in cells], singles, 1)
-    near = _worth(
-        [(cell.fed, cell.devices) for cell in cells if cell.devices],
-        near_devices,
-        1,
+        one, other = cells
+        pcpus = min(one.little, other.little)
+        whole = min(one.whole_little, other.whole_little)
+        return Halves((pcpus, pcpus), (whole, whole))
+    return Halves(
+        tuple(sorted([cell.little for cell in cells])),
+        tuple(sorted([cell.whole_little for cell in cells])),
     )
+
+
+def _worth_of_cells(cells: Mapping[Loose, int]) -> Callable[[Loose], float]:
+    """What a host cell is worth for shapes in one guest cell.
+
+    :param cells: all host cells, and how many there are of each kind.
+    """
+    little, much, whole_little, whole_much = (
+        _worth(_summed(cells, operator.itemgetter(field)), singles, 1)
+        for field in range(4)
+    )
+    near = _worth(_summed(cells, _little_and_devices), near_devices, 1)
 
     @functools.cache
     def worth(cell: Loose) -> float:
-        return (
-            pcpus(cell.free)
-            + whole(cell.whole)
-            + fed(cell.fed)
-            + both(min(cell.whole, cell.fed))
-            + near((cell.fed, cell.devices))
+        value = (
+            little(cell.little)
+            + much(cell.much)
+            + whole_little(cell.whole_little)
+            + whole_much(cell.whole_much)
         )
+        if cell.devices:
+            value += near(_little_and_devices(cell))
+        return value
 
     return worth
 
 
-def _worth_of_hosts(hosts: Sequence[_Halves]) -> Callable[[_Halves], float]:
+def _little_and_devices(cell: Loose) -> tuple[int, int]:
+    return cell.little, cell.devices
+
+
+def _worth_of_hosts(hosts: Mapping[Halves, int]) -> Callable[[Halves], float]:
     """What a host is worth for shapes in two guest cells."""
-    fed = _worth([each.fed for each in hosts], doubles, 2)
-    whole = _worth([each.whole for each in hosts], doubles, 2)
+    pcpus = _worth(_summed(hosts, lambda each: each.pcpus), doubles, 2)
+    whole = _worth(_summed(hosts, lambda each: each.whole), doubles, 2)
 
     @functools.cache
-    def worth(halves: _Halves) -> float:
-        return fed(halves.fed) + whole(halves.whole)
+    def worth(halves: Halves) -> float:
+        return pcpus(halves.pcpus) + whole(halves.whole)
 
     return worth
 
 
+_Whole = TypeVar("_Whole")
 _Supply = TypeVar("_Supply", bound=Hashable)
 
 
+def _summed(
+    many: Mapping[_Whole, int], supply: Callable[[_Whole], _Supply]
+) -> Mapping[_Supply, int]:
+    """How many there are of each supply."""
+    found: collections.Counter[_Supply] = collections.Counter()
+    for each, times in many.items():
+        found[supply(each)] += times
+    return found
+
+
 def _worth(
-    supplies: Sequence[_Supply],
+    supplies: Mapping[_Supply, int],
     room: Callable[[_Supply], list[int]],
     cells: int,
 ) -> Callable[[_Supply], float]:
     """What a supply is worth: shapes are dear where few fit.
 
-    :param supplies: those of all host cells, or hosts.
+    :param supplies: those of all host cells, or hosts; how many of each.
     :param room: how many shapes of each size a supply is enough for.
     :param cells: guest cells of these shapes.
     """
     totals = [0] * len(SIZES)
-    for supply, times in collections.Counter(supplies).items():
+    for supply, times in supplies.items():
         for at, count in enumerate(room(supply)):
             totals[at] += times * count
     prices = [
-        _UNIT * (cells * size) ** _GROWTH / (total + 1)
+        _UNIT * cells * size / (total + 1)
         for size, total in zip(SIZES, totals, strict=True)
     ]
 

@@ -9,6 +9,7 @@ after any other filter it asks the engine itself. The rules are not here.
 from __future__ import annotations
 
 import collections
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from pinning_filter import (
 )
 from pinning_filter.core import score
 from pinning_filter.core.fit import fit
+from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import Placement
 from pinning_filter.scheduler import answers
 
@@ -34,6 +36,10 @@ CONF = conf.CONF
 opts.register(CONF)
 
 _NO_DEVICES: Mapping[int, int] = {}
+
+#: Where a host state remembers what was seen of it.
+_SEEN = "_pinning_filter_view"
+_UNSEEN: tuple[Sequence[HostCell], score.View] = ((), score.view(Host(())))
 
 
 class PinningWeigher(weights.BaseHostWeigher):
@@ -61,11 +67,14 @@ class PinningWeigher(weights.BaseHostWeigher):
     ) -> list[float]:
         """A weight for each host, the highest is the best. Never raises."""
         states = [weighed.obj for weighed in weighed_obj_list]
-        if not _dedicated(weight_properties) or not any(
-            map(self.weight_multiplier, states)
-        ):
-            return [0.0] * len(states)
-        return _weights(states, weight_properties)
+        try:
+            if _dedicated(weight_properties) and any(
+                map(self.weight_multiplier, states)
+            ):
+                return _weights(states, weight_properties)
+        except Exception:
+            LOG.exception("A request could not be weighed")
+        return [0.0] * len(states)
 
     def _weigh_object(
         self, obj: Any, weight_properties: objects.RequestSpec
@@ -94,7 +103,10 @@ def _weights(
             if answer is not None:
                 devices = _devices(state) if keep_devices else _NO_DEVICES
                 choices[position] = score.choice(
-                    answer.host, answer.placement, devices
+                    answer.host,
+                    answer.placement,
+                    devices,
+                    _view(state, answer.host),
                 )
         except Exception as error:
             LOG.debug("Host %s cannot be weighed: %s", state.host, error)
@@ -102,6 +114,21 @@ def _weights(
     found = dict(zip(choices, numbers, strict=True))
     worst = min(found.values(), default=0.0)
     return [found.get(position, worst) for position in range(len(states))]
+
+
+def _view(state: Any, host: Host) -> score.View:
+    """What was seen of a host before, as long as its cells are the same.
+
+    They are read once for each change of usage, so the very same ones say the
+    very same.
+    """
+    cells, view = vars(state).get(_SEEN, _UNSEEN)
+    same = map(operator.is_, cells, host.cells)
+    if len(cells) == len(host.cells) and all(same):
+        return view
+    view = score.view(host)
+    vars(state)[_SEEN] = host.cells, view
+    return view
 
 
 def _given(spec_obj: objects.RequestSpec, *names: str) -> Any:

@@ -11,7 +11,7 @@ from pinning_filter.core.fit import Strategy, fit
 from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
-from pinning_filter.core.score import Loose
+from pinning_filter.core.score import Halves, Loose
 from pinning_filter.core.synthetic import host
 
 GIB = 1 << 20
@@ -49,19 +49,39 @@ def best(choices: list[score.Choice]) -> int:
     return max(range(len(found)), key=found.__getitem__)
 
 
+def cells(before: Loose, after: Loose) -> tuple[tuple[Loose, ...], ...]:
+    return (before,), (after,)
+
+
 def test_what_is_loose_before_and_after() -> None:
     at = a_host("cell:2(memory=16GiB) core:4 pu:2", "1,2")
-    assert choice(at, guest(3, memory_gib=13), c0=2) == (
-        (Loose(6, 4, 6, 2), Loose(8, 8, 8, 0)),
-        (Loose(3, 2, 1, 2), Loose(8, 8, 8, 0)),
+    found = choice(at, guest(3, memory_gib=11), c0=2)
+    assert found.before == (Loose(6, 4, 4, 4, 2), Loose(8, 4, 8, 4, 0))
+    assert found.after == (Loose(3, 1, 2, 1, 2), Loose(8, 4, 8, 4, 0))
+    assert found.halves == (
+        Halves((6, 6), (4, 4)),
+        Halves((3, 3), (2, 2)),
     )
+    assert found.free == 6 + 8 + 8 + 8
+
+
+def test_halves_of_many_cells() -> None:
+    found = choice(a_host("cell:3 core:4", "0,8-9"), guest(4))
+    assert found.halves[0][0] == (2, 3, 4)
+    assert found.halves[1][0] == (0, 2, 3)
 
 
 def test_cores_of_one_thread_are_no_whole_cores() -> None:
-    assert choice(a_host("cell:1 core:4"), guest(1)) == (
-        (Loose(4, 0, 4),),
-        (Loose(3, 0, 3),),
+    found = choice(a_host("cell:1 core:4"), guest(1))
+    assert found[:2] == cells(Loose(4, 2, 0, 0), Loose(3, 2, 0, 0))
+
+
+def test_cores_need_not_be_alike() -> None:
+    cell = HostCell(
+        0, dedicated=frozenset(range(4)), siblings=[{0}, {1}, {2, 3}]
     )
+    found = choice(Host((cell,)), guest(1))
+    assert found[:2] == cells(Loose(4, 4, 2, 2), Loose(3, 3, 2, 2))
 
 
 def test_isolate_takes_the_siblings_too() -> None:
@@ -69,36 +89,51 @@ def test_isolate_takes_the_siblings_too() -> None:
     cell = HostCell(
         0, dedicated=every, shared=every, siblings=[{0, 1}, {2, 3}]
     )
-    assert choice(Host((cell,)), guest(1, threads="isolate")) == (
-        (Loose(4, 4, 4),),
-        (Loose(2, 2, 2),),
+    found = choice(Host((cell,)), guest(1, threads="isolate"))
+    assert found[:2] == cells(Loose(4, 4, 4, 4), Loose(2, 2, 2, 2))
+
+
+def test_memory_that_is_overcommitted_serves_nothing() -> None:
+    cell = a_host("cell:1(memory=16GiB) core:4").cells[0]
+    cell = cell._replace(memory_used_kib=20 * GIB, pages=())
+    seen = score.view(Host((cell,)))
+    assert seen.cells == (Loose(0, 0, 0, 0),)
+    assert seen.free == 4
+
+
+def test_what_was_seen_before_serves_again() -> None:
+    at = a_host("cell:2(memory=16GiB) core:4 pu:2", "1,2")
+    placement = fit(at, guest(3, memory_gib=5))
+    assert isinstance(placement, Placement)
+    assert score.choice(at, placement) == score.choice(
+        at, placement, {}, score.view(at)
     )
 
 
 def test_room_in_one_cell() -> None:
-    assert score.SIZES[:4] == (1, 2, 4, 8)
-    assert score.singles(9)[:4] == [9, 4, 2, 1]
+    assert score.SIZES[:5] == (1, 2, 3, 4, 6)
+    assert score.singles(9)[:5] == [9, 4, 3, 2, 1]
 
 
 def test_room_near_devices() -> None:
-    assert score.near_devices((9, 2))[:4] == [2, 2, 2, 1]
-    assert score.near_devices((9, 0))[:4] == [0, 0, 0, 0]
+    assert score.near_devices((9, 2))[:5] == [2, 2, 2, 2, 1]
+    assert score.near_devices((9, 0))[:5] == [0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
     ("pcpus", "expected"),
     [
-        pytest.param((8,), [0, 0, 0], id="one cell"),
-        pytest.param((8, 2), [2, 1, 0], id="two cells"),
-        pytest.param((3, 1, 1), [2, 0, 0], id="three cells"),
-        pytest.param((5, 1, 0, 0), [1, 0, 0], id="a full cell has no use"),
-        pytest.param((4, 4, 4), [6, 3, 1], id="an odd one is left"),
+        pytest.param((8,), [0, 0, 0, 0], id="one cell"),
+        pytest.param((8, 2), [2, 1, 0, 0], id="two cells"),
+        pytest.param((3, 1, 1), [2, 0, 0, 0], id="three cells"),
+        pytest.param((5, 1, 0, 0), [1, 0, 0, 0], id="a full cell has no use"),
+        pytest.param((4, 4, 4), [6, 3, 1, 1], id="an odd one is left"),
     ],
 )
 def test_room_in_two_cells(
     pcpus: tuple[int, ...], expected: list[int]
 ) -> None:
-    assert score.doubles(pcpus)[:3] == expected
+    assert score.doubles(pcpus)[:4] == expected
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_hosts_that_stay_most_usable_come_first(filtered):
     hosts, asked = three_hosts(), spec(dedicated(2))
     if filtered:
         hosts = list(PinningFilter().filter_all(hosts, asked))
-    assert order(hosts, asked)[0] == ("nearly full", 100.0)
+    assert order(hosts, asked)[0] == ("nearly full", 10000.0)
     assert names(hosts, asked) == ["nearly full", "half", "empty"]
 
 
