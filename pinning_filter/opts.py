@@ -150,7 +150,7 @@ On hosts where nova-compute runs without pinning_filter Nova itself chooses.
 
 PINNING_WEIGHT_MULTIPLIER = cfg.FloatOpt(
     "pinning_weight_multiplier",
-    default=100.0,
+    default=10000.0,
     help="""
 How much PinningWeigher counts beside other weighers.
 
