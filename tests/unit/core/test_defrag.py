@@ -48,6 +48,7 @@ def planned(
 
 
 ONE = "cell:1 core:4"
+SIX = "cell:1 core:6"
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,30 @@ ONE = "cell:1 core:4"
             [],
             False,
             id="a closed host takes nobody",
+        ),
+        pytest.param(
+            [
+                running("a", SIX, 1, 4),
+                running("b", SIX, 5),
+                running("c", "cell:1 core:8", 2),
+            ],
+            asks(8),
+            1,
+            [("a0", "b"), ("c0", "a")],
+            True,
+            id="a guest makes way",
+        ),
+        pytest.param(
+            [
+                running("a", SIX, 1, 4, fixed="has devices"),
+                running("b", SIX, 5),
+                running("c", "cell:1 core:8", 2),
+            ],
+            asks(8),
+            1,
+            [],
+            False,
+            id="a fixed guest makes no way",
         ),
         pytest.param(
             [running("a", ONE, 2), running("b", ONE, 2)],
@@ -234,9 +259,14 @@ def carried_out(cloud: Cloud, plan: defrag.Plan) -> Cloud:
     return Cloud(tuple(hosts.values()))
 
 
-def test_plans_beside_trying_all_moves() -> None:
+@pytest.mark.parametrize(
+    ("seed", "expected"), [(6, (61, 61, 61)), (102, (54, 53, 53))]
+)
+def test_plans_beside_trying_all_moves(
+    seed: int, expected: tuple[int, int, int]
+) -> None:
     """Of the clouds where moves help: how often a plan, and a shortest."""
-    rng = random.Random(6)
+    rng = random.Random(seed)
     possible = found = shortest = 0
     for _ in range(100):
         cloud = a_cloud(rng)
@@ -250,4 +280,4 @@ def test_plans_beside_trying_all_moves() -> None:
             possible += 1
             found += plan.enough
             shortest += plan.enough and len(plan.moves) == best
-    assert (possible, found, shortest) == (61, 57, 57)
+    assert (possible, found, shortest) == expected
