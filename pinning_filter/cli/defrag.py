@@ -12,6 +12,7 @@ from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.output import InputError, Lister, Status
 from pinning_filter.core import defrag
+from pinning_filter.core.cloud import Cloud
 from pinning_filter.core.request import Request
 
 _FOR_PEOPLE = ("step", "server", "name", "flavor", "source", "target")
@@ -101,9 +102,9 @@ examples:
         elif not plan.enough:
             self.status = Status.NO
         rows = list(_rows(plan))
-        self.before = _heading(plan)
+        self.before = _heading(plan, snapshot.cloud)
         if rows:
-            self.after = "\n".join(row["command"] for row in rows)
+            self.after = "\n".join(one_line(row["command"]) for row in rows)
         return self.answer(parsed_args, _FOR_PEOPLE, rows)
 
 
@@ -157,24 +158,29 @@ def command(move: defrag.Move) -> str:
     )
 
 
-def _heading(plan: defrag.Plan) -> str:
+def _heading(plan: defrag.Plan, cloud: Cloud) -> str:
     """What there is room for, and what the moves do about it."""
     if plan.before >= plan.wanted:
         return f"There is room for {plan.wanted} already: nothing to move."
     now = f"There is room for {plan.before} of {plan.wanted} now"
     if plan.moves:
         moves = len(plan.moves)
-        what = "1 migration" if moves == 1 else f"{moves} migrations"
+        what = "1 migration" if moves == 1 else f"{moves} migrations in turn"
         more = "" if plan.enough else ", and no moves were found for more"
-        return (
-            f"{now}, for {plan.after} after {what}, one after the other{more}:"
-        )
+        return f"{now}, for {plan.after} after {what}{more}:"
     if plan.free < plan.needed:
         return (
             f"{now}, and no moves can help: {plan.needed} pCPUs are needed, "
             f"{plan.free} are free in all."
         )
+    fixed = sum(
+        bool(guest.fixed)
+        for host in cloud.hosts
+        if not host.closed
+        for guest in host.guests
+    )
+    stay = f" Servers that cannot be migrated live: {fixed}." if fixed else ""
     return (
         f"{now}, and no moves were found that help, though {plan.free} pCPUs "
-        f"are free in all and {plan.needed} needed."
+        f"are free in all and {plan.needed} needed.{stay}"
     )

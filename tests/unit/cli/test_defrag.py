@@ -43,8 +43,7 @@ def test_the_moves_are_printed_as_commands(pinning_filter, cloud):
     )
     lines = answer.out.splitlines()
     assert lines[0] == (
-        "There is room for 0 of 1 now, for 1 after 1 migration, one after "
-        "the other:"
+        "There is room for 0 of 1 now, for 1 after 1 migration:"
     )
     assert lines[-1] == COMMAND
     assert (answer.status, answer.err) == (0, "")
@@ -73,8 +72,8 @@ def test_programs_read_the_moves(pinning_filter, cloud):
     [
         pytest.param(
             ("--flavor", "pinned.4", "--count", 2),
-            "There is room for 0 of 2 now, for 1 after 1 migration, one "
-            "after the other, and no moves were found for more:",
+            "There is room for 0 of 2 now, for 1 after 1 migration, and no "
+            "moves were found for more:",
             id="for some of them",
         ),
         pytest.param(
@@ -140,8 +139,28 @@ def test_it_does_nothing_but_plan(pinning_filter, cloud):
     assert answer.status == 2
 
 
+def test_servers_that_cannot_be_migrated_stay(pinning_filter, tmp_path):
+    nodes = []
+    for node in scattered().nodes:
+        guests = tuple(
+            dataclasses.replace(guest, fixed="it has PCI devices")
+            for guest in node.guests
+        )
+        nodes.append(dataclasses.replace(node, guests=guests))
+    path = clouds.write(Snapshot(tuple(nodes), FLAVORS), tmp_path / "c.json")
+    answer = pinning_filter(
+        "defrag", "--plan", "--host", path, "--flavor", "pinned.4"
+    )
+    assert answer.out.splitlines()[0] == (
+        "There is room for 0 of 1 now, and no moves were found that help, "
+        "though 5 pCPUs are free in all and 4 needed. Servers that cannot be "
+        "migrated live: 2."
+    )
+    assert answer.status == 3
+
+
 def test_names_are_safe_on_a_terminal_and_in_a_shell(pinning_filter, tmp_path):
-    small = clouds.node("b; rm x", FOUR, clouds.guest(2))
+    small = clouds.node("b; rm x\x1b[31m", FOUR, clouds.guest(2))
     other = clouds.node("cmp2", FOUR, clouds.guest(1))
     (guest,) = other.guests
     guest = dataclasses.replace(guest, name=clouds.HOSTILE)
@@ -152,5 +171,5 @@ def test_names_are_safe_on_a_terminal_and_in_a_shell(pinning_filter, tmp_path):
     )
     assert "\x1b" not in answer.out
     assert answer.out.splitlines()[-1] == COMMAND.replace(
-        "cmp1", "'b; rm x'"
+        "cmp1", "'b; rm x\\x1b[31m'"
     )
