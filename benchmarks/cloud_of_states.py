@@ -146,7 +146,9 @@ class States:
     def _spec(self, flavor: Flavor) -> objects.RequestSpec:
         if flavor not in self._templates:
             self._templates[flavor] = _request_spec(flavor)
-        return copy.deepcopy(self._templates[flavor])
+        spec = copy.copy(self._templates[flavor])
+        spec.numa_topology = copy.deepcopy(spec.numa_topology)
+        return spec
 
 
 def _placement(

@@ -18,16 +18,17 @@ which decides the same here and takes thirty times as long.
 from __future__ import annotations
 
 import argparse
+import collections
 import heapq
-import itertools
 import json
 import pathlib
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import packing_report
 from cloud_of_states import POLICIES, States
 from filter import prepare
 from mixes import MIXES, Guest, Mix, arrivals
@@ -36,9 +37,7 @@ LOADS = (0.8, 0.9, 1.0, 1.1, 1.2)
 #: What happens before so many lifetimes is not counted: the cloud fills up.
 WARM = 1.5
 #: Refusals of a run for which moves are planned.
-CURED = 6
-#: At least so many pCPUs in use at the first refusal, in the first mix.
-FIRST = 0.95
+CURED = 3
 
 
 def first_refusal(mix: Mix, policy: str, seed: int, stock: bool) -> float:
@@ -87,7 +86,7 @@ def churn(
 
 
 def pool(mix: Mix, load: float, count: int, seed: int) -> float:
-    """The bound: all pCPUs and all memory in one piece, first come, first in.
+    """All pCPUs and all memory in one piece, first come, first in.
 
     What a cloud would take in if it were one host without cells and cores.
     """
@@ -114,6 +113,38 @@ def pool(mix: Mix, load: float, count: int, seed: int) -> float:
     return accepted / asked
 
 
+def bound(mix: Mix, load: float, count: int, seed: int) -> float:
+    """The most that anybody could take in who does not know lifetimes.
+
+    At any moment the guests inside are some of those that would be there had
+    everybody been let in. Of these, parts of guests included, as many vCPUs
+    as pCPUs and memory allow: those with little memory first.
+    """
+    here: collections.Counter[float] = collections.Counter()
+    before = asked = accepted = 0.0
+    for guest, number in _coming_and_going(mix, load, count, seed):
+        now = guest.goes if number is None else guest.comes
+        if now > WARM:
+            since = now - max(before, WARM)
+            asked += here.total() * since
+            accepted += _most(mix, here) * since
+        flavor, before = guest.flavor, now
+        here[flavor.gib_per_vcpu] += flavor.vcpus * (
+            -1 if number is None else 1
+        )
+    return accepted / asked
+
+
+def _most(mix: Mix, here: Mapping[float, int]) -> float:
+    """The most vCPUs; those that are there, by GiB for each vCPU."""
+    pcpus, memory = float(mix.pcpus), float(mix.memory)
+    for rate, vcpus in sorted(here.items()):
+        part = min(vcpus, pcpus, memory / rate)
+        pcpus -= part
+        memory -= part * rate
+    return mix.pcpus - pcpus
+
+
 def _coming_and_going(
     mix: Mix, load: float, count: int, seed: int
 ) -> Iterator[tuple[Guest, int | None]]:
@@ -133,161 +164,56 @@ def requests_for(mix: Mix, load: float, least: int) -> int:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Everything, as figures for a program."""
-    found: dict[str, Any] = {"loads": options.loads, "seeds": options.seeds}
+    """Everything, as figures for a program; written after each seed."""
     mixes = [mix for mix in MIXES if mix.name in options.mixes]
-    found["mixes"] = {
-        mix.name: _run_mix(mix, options, range(options.seeds)) for mix in mixes
-    }
+    found: dict[str, Any] = {"loads": options.loads, "mixes": {}}
+    for mix in mixes:
+        counts = [
+            requests_for(mix, load, options.requests) for load in options.loads
+        ]
+        found["mixes"][mix.name] = {
+            "title": mix.title,
+            "pcpus": mix.pcpus,
+            "requests": counts,
+            "seeds": {},
+        }
+    first = options.first_seed
+    for seed in range(first, first + options.seeds):
+        for mix in mixes:
+            figures = found["mixes"][mix.name]
+            figures["seeds"][str(seed)] = _run_mix(
+                mix, options, figures["requests"], seed
+            )
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=1) + "\n")
     return found
 
 
 def _run_mix(
-    mix: Mix, options: argparse.Namespace, seeds: Sequence[int]
+    mix: Mix, options: argparse.Namespace, counts: Sequence[int], seed: int
 ) -> dict[str, Any]:
-    result: dict[str, Any] = {"title": mix.title, "pcpus": mix.pcpus}
-    counts = {
-        load: requests_for(mix, load, options.requests)
-        for load in options.loads
+    """One seed: figures for each policy, each a list by load."""
+    runs = list(zip(options.loads, counts, strict=True))
+    result: dict[str, Any] = {
+        "bound": [bound(mix, load, count, seed) for load, count in runs],
+        "pool": [pool(mix, load, count, seed) for load, count in runs],
     }
-    result["requests"] = list(counts.values())
-    result["bound"] = [
-        statistics.fmean(pool(mix, load, counts[load], seed) for seed in seeds)
-        for load in options.loads
-    ]
     for policy in options.policies:
         began = time.monotonic()
         stock = options.stock_filter and policy != "ours"
-        first = [first_refusal(mix, policy, seed, stock) for seed in seeds]
-        runs = [
-            [
-                churn(mix, policy, load, counts[load], seed, stock)
-                for seed in seeds
-            ]
-            for load in options.loads
+        each = [
+            churn(mix, policy, load, count, seed, stock)
+            for load, count in runs
         ]
         result[policy] = {
-            "first_refusal": statistics.fmean(first),
-            **{
-                key: [
-                    statistics.fmean(one[key] for one in each) for each in runs
-                ]
-                for key in runs[0][0]
-            },
+            "first_refusal": first_refusal(mix, policy, seed, stock),
+            **{key: [one[key] for one in each] for key in each[0]},
         }
         sys.stderr.write(
-            f"{mix.name}, {policy}: {time.monotonic() - began:.0f} s\n"
+            f"{mix.name}, seed {seed}, {policy}: "
+            f"{time.monotonic() - began:.0f} s\n"
         )
     return result
-
-
-def show(found: dict[str, Any]) -> None:
-    """Tables for people; ! marks a figure below its bar."""
-    loads = found["loads"]
-    for name, mix in found["mixes"].items():
-        print(
-            f"\n{mix['title']} ({name}), {mix['pcpus']} pCPUs, "
-            f"{min(mix['requests'])}-{max(mix['requests'])} requests x "
-            f"{found['seeds']} seeds"
-        )
-        head = "".join(f"{load:>8}" for load in loads)
-        print(f"{'accepted share at load':<24}{head}   first refusal at")
-        print(
-            f"{'  bound':<24}"
-            + "".join(f"{share:8.3f}" for share in mix["bound"])
-        )
-        for policy in POLICIES:
-            if policy not in mix:
-                continue
-            each = mix[policy]
-            floor = mix.get("packing", each)["accepted"]
-            marks = [
-                "!" if policy == "ours" and share < least else " "
-                for share, least in zip(each["accepted"], floor, strict=True)
-            ]
-            shares = "".join(
-                f"{share:7.3f}{mark}"
-                for share, mark in zip(each["accepted"], marks, strict=True)
-            )
-            low = (policy, name) == ("ours", "general") and (
-                each["first_refusal"] < FIRST
-            )
-            print(
-                f"  {policy:<22}{shares}     {each['first_refusal']:.3f}"
-                + (" !" if low else "")
-            )
-        print(
-            "pCPUs free, in %, when a guest was refused that they would "
-            "have been enough for:"
-        )
-        for policy in POLICIES:
-            if policy in mix:
-                print(
-                    f"  {policy:<22}"
-                    + "".join(
-                        f"{100 * share:8.1f}"
-                        for share in mix[policy]["free_when_refused"]
-                    )
-                )
-        if (ours := mix.get("ours")) and any(ours["planned"]):
-            planned = round(sum(ours["planned"]) * found["seeds"])
-            curable = round(sum(ours["curable"]) * found["seeds"])
-            moves = [
-                m
-                for m, c in zip(ours["moves"], ours["curable"], strict=True)
-                if c
-            ]
-            typical = statistics.median(moves) if moves else 0
-            print(
-                f"of {planned} such refusals (ours), {curable} could be "
-                f"cured by migrations, typically {typical:g}"
-            )
-
-
-def plot(found: dict[str, Any], path: pathlib.Path) -> None:
-    """Accepted share by load, a picture for each mix."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams |= {"svg.hashsalt": "packing", "svg.fonttype": "none"}
-    from matplotlib import pyplot
-
-    mixes = found["mixes"]
-    figure, axes = pyplot.subplots(
-        1, len(mixes), figsize=(3.1 * len(mixes), 3.3), sharey=True
-    )
-    styles = {
-        "bound": ("0.6", "--", ""),
-        "stock": ("tab:red", "-", "s"),
-        "packing": ("tab:orange", "-", "^"),
-        "ours": ("tab:blue", "-", "o"),
-    }
-    for axis, mix in zip(
-        itertools.chain([axes] if len(mixes) == 1 else axes),
-        mixes.values(),
-        strict=True,
-    ):
-        for name, (colour, line, marker) in styles.items():
-            if name not in mix:
-                continue
-            shares = mix[name] if name == "bound" else mix[name]["accepted"]
-            axis.plot(
-                found["loads"],
-                [100 * share for share in shares],
-                color=colour,
-                linestyle=line,
-                marker=marker,
-                markersize=4,
-                label=name,
-            )
-        axis.set_title(mix["title"], fontsize=10)
-        axis.set_xlabel("load (vCPUs asked / pCPUs)")
-        axis.grid(alpha=0.3)
-    first = axes if len(mixes) == 1 else axes[0]
-    first.set_ylabel("accepted vCPUs, %")
-    first.legend(loc="lower left", fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None, "Creator": None})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -296,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="How much of a cloud can be used?"
     )
     parser.add_argument("--seeds", type=int, default=3, help="default: 3")
+    parser.add_argument("--first-seed", type=int, default=0, help="default: 0")
     parser.add_argument(
         "--requests",
         type=int,
@@ -321,7 +248,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=pathlib.Path,
         nargs="+",
         metavar="FILE",
-        help="show and plot what --json wrote before, and run nothing",
+        help="show and plot what --json wrote before, and run nothing; of "
+        "several files the seeds are taken together",
     )
     options = parser.parse_args(arguments)
     if options.quick:
@@ -329,17 +257,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.seeds < 1 or options.requests < 1 or min(options.loads) <= 0:
         parser.error("--seeds, --requests and --loads are above 0")
     if options.known:
-        found = json.loads(options.known[0].read_text())
-        for path in options.known[1:]:
-            found["mixes"] |= json.loads(path.read_text())["mixes"]
+        found = packing_report.merged(
+            [json.loads(path.read_text()) for path in options.known]
+        )
     else:
         prepare()
         found = run(options)
-    show(found)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    packing_report.show(found, sys.stdout.write)
     if options.plot:
-        plot(found, options.plot)
+        packing_report.plot(found, options.plot)
     return 0
 
 

@@ -1,0 +1,189 @@
+"""What the packing benchmark found, as tables and as a picture.
+
+Knows nothing of how it was found.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+#: In the order of the tables; the first two are no policies.
+ROWS = {
+    "bound": "bound",
+    "pool": "all in one piece",
+    "stock": "stock",
+    "packing": "packing",
+    "ours": "ours",
+}
+#: At least so many pCPUs in use at the first refusal, in the first mix.
+FIRST = ("general", 0.95)
+
+
+def merged(files: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Several runs with the same loads as one.
+
+    :raises SystemExit: if the loads differ.
+    """
+    found = files[0]
+    for other in files[1:]:
+        if other["loads"] != found["loads"]:
+            raise SystemExit("the files have different loads")
+        for name, mix in other["mixes"].items():
+            known = found["mixes"].setdefault(name, mix)
+            known["seeds"] |= mix["seeds"]
+    return found
+
+
+def show(found: dict[str, Any], write: Callable[[str], Any]) -> None:
+    """Tables for people; ! marks a figure below its bar."""
+    for name, mix in found["mixes"].items():
+        if mix["seeds"]:
+            write(_table(name, mix, found["loads"]) + "\n\n")
+
+
+def _table(name: str, mix: dict[str, Any], loads: Sequence[float]) -> str:
+    seeds = list(mix["seeds"].values())
+    count = f"{len(seeds)} seeds" if len(seeds) > 1 else "1 seed"
+    lines = [
+        f"{mix['title']} ({name}), {mix['pcpus']} pCPUs, "
+        f"{min(mix['requests'])}-{max(mix['requests'])} requests x {count}",
+        f"{'accepted vCPUs at load':<24}"
+        + "".join(f"{load:>8}" for load in loads)
+        + "   first refusal at",
+    ]
+    for row, text in ROWS.items():
+        if row in seeds[0]:
+            shares = map(statistics.fmean, _by_load(seeds, row))
+            lines.append(
+                f"  {text:<22}"
+                + "".join(f"{share:8.3f}" for share in shares)
+                + _first(name, seeds, row)
+            )
+    if {"packing", "ours"} <= seeds[0].keys():
+        lines += _difference(seeds)
+    return "\n".join([*lines, *_stranded(seeds), *_cures(seeds)])
+
+
+def _by_load(
+    seeds: Sequence[dict[str, Any]], row: str, key: str = "accepted"
+) -> list[tuple[float, ...]]:
+    """For each load the figures of all seeds."""
+    figures = [
+        seed[row] if isinstance(seed[row], list) else seed[row][key]
+        for seed in seeds
+    ]
+    return list(zip(*figures, strict=True))
+
+
+def _first(name: str, seeds: Sequence[dict[str, Any]], row: str) -> str:
+    if isinstance(seeds[0][row], list):
+        return ""
+    share = statistics.fmean(seed[row]["first_refusal"] for seed in seeds)
+    low = (row, name) == ("ours", FIRST[0]) and share < FIRST[1]
+    return f"     {share:.3f}" + (" !" if low else "")
+
+
+def _difference(seeds: Sequence[dict[str, Any]]) -> list[str]:
+    """Ours less packing, in points, and how sure that is: paired by seed."""
+    means, errors = "", ""
+    pairs = zip(
+        _by_load(seeds, "ours"), _by_load(seeds, "packing"), strict=True
+    )
+    for ours, packing in pairs:
+        apart = [100 * (a - b) for a, b in zip(ours, packing, strict=True)]
+        mean = statistics.fmean(apart)
+        means += f"{mean:+7.2f}" + ("!" if mean < 0 else " ")
+        if len(apart) > 1:
+            error = statistics.stdev(apart) / math.sqrt(len(apart))
+            errors += f"{error:7.2f} "
+    lines = [f"{'ours - packing, points':<24}{means}"]
+    if errors:
+        lines.append(f"{'  standard error':<24}{errors}")
+    return lines
+
+
+def _stranded(seeds: Sequence[dict[str, Any]]) -> list[str]:
+    lines = [
+        "pCPUs free, in %, when a guest was refused that they would have "
+        "been enough for:"
+    ]
+    for row, text in ROWS.items():
+        if row in seeds[0] and not isinstance(seeds[0][row], list):
+            shares = _by_load(seeds, row, "free_when_refused")
+            lines.append(
+                f"  {text:<22}"
+                + "".join(f"{100 * statistics.fmean(s):8.1f}" for s in shares)
+            )
+    return lines
+
+
+def _cures(seeds: Sequence[dict[str, Any]]) -> list[str]:
+    """What migrations would do about such refusals of ours."""
+    if "ours" not in seeds[0]:
+        return []
+    planned = sum(sum(seed["ours"]["planned"]) for seed in seeds)
+    curable = sum(sum(seed["ours"]["curable"]) for seed in seeds)
+    if not planned:
+        return []
+    moves = [
+        each
+        for seed in seeds
+        for each, cures in zip(
+            seed["ours"]["moves"], seed["ours"]["curable"], strict=True
+        )
+        if cures
+    ]
+    typical = f", typically {statistics.median(moves):g}" if moves else ""
+    return [
+        f"of {planned} such refusals (ours), {curable} could be cured by "
+        f"migrations{typical}"
+    ]
+
+
+def plot(found: dict[str, Any], path: pathlib.Path) -> None:
+    """Accepted share by load, a picture for each mix, as SVG."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams |= {"svg.hashsalt": "packing", "svg.fonttype": "none"}
+    from matplotlib import pyplot
+
+    mixes = [mix for mix in found["mixes"].values() if mix["seeds"]]
+    figure, axes = pyplot.subplots(
+        1, len(mixes), figsize=(3.1 * len(mixes), 3.3), sharey=True
+    )
+    styles = {
+        "bound": ("0.6", "--", ""),
+        "stock": ("tab:red", "-", "s"),
+        "packing": ("tab:orange", "-", "^"),
+        "ours": ("tab:blue", "-", "o"),
+    }
+    for axis, mix in zip(
+        [axes] if len(mixes) == 1 else axes, mixes, strict=True
+    ):
+        seeds = list(mix["seeds"].values())
+        for row, (colour, line, marker) in styles.items():
+            if row not in seeds[0]:
+                continue
+            shares = map(statistics.fmean, _by_load(seeds, row))
+            axis.plot(
+                found["loads"],
+                [100 * share for share in shares],
+                color=colour,
+                linestyle=line,
+                marker=marker,
+                markersize=4,
+                label=row,
+            )
+        axis.set_title(mix["title"], fontsize=10)
+        axis.set_xlabel("load (vCPUs asked / pCPUs)")
+        axis.grid(alpha=0.3)
+    first = axes if len(mixes) == 1 else axes[0]
+    first.set_ylabel("accepted vCPUs, %")
+    first.legend(loc="lower left", fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None, "Creator": None})
