@@ -87,8 +87,9 @@ class Part(NamedTuple):
 class Choice(NamedTuple):
     """A host, before and after a placement."""
 
-    before: tuple[Loose, ...]  #: its cells as they are
-    after: tuple[Loose, ...]  #: its cells with the guest on it
+    cells: tuple[Loose, ...]  #: its cells as they are
+    #: Those of them that change, each before and after.
+    changes: tuple[tuple[Loose, Loose], ...]
     halves: tuple[Halves, Halves]  #: before and after, too
     free: float  #: as in :class:`View`
 
@@ -119,24 +120,25 @@ def choice(
     """
     if seen is None:
         seen = view(host)
-    before = seen.cells
+    cells = seen.cells
     if devices:
-        before = tuple(
+        cells = tuple(
             loose._replace(devices=devices.get(cell.id, 0))
-            for cell, loose in zip(host.cells, before, strict=True)
+            for cell, loose in zip(host.cells, cells, strict=True)
         )
     policy = placement.request.thread_policy
-    after = list(before)
+    changes, after = [], list(cells)
     ids = [cell.id for cell in host.cells]
     for placed in placement.cells:
         at = ids.index(placed.host_cell.id)
         taken = usage.occupied(host.cells[at], placed, policy)
-        after[at] = _without(host.cells[at], seen.parts[at], placed, taken)
+        left = _without(host.cells[at], seen.parts[at], placed, taken)
         if devices:
-            after[at] = after[at]._replace(devices=before[at].devices)
-    return Choice(
-        before, tuple(after), (seen.halves, _halves(after)), seen.free
-    )
+            left = left._replace(devices=cells[at].devices)
+        changes.append((cells[at], left))
+        after[at] = left
+    halves = seen.halves, _halves(after)
+    return Choice(cells, tuple(changes), halves, seen.free)
 
 
 def _part(cell: HostCell) -> Part:
@@ -245,7 +247,7 @@ def scores(choices: Sequence[Choice]) -> list[float]:
     True
     """
     cells = collections.Counter(
-        itertools.chain.from_iterable([each.before for each in choices])
+        itertools.chain.from_iterable([each.cells for each in choices])
     )
     in_one = _worth_of_cells(cells)
     in_two = _worth_of_hosts(
@@ -253,11 +255,10 @@ def scores(choices: Sequence[Choice]) -> list[float]:
     )
     fuller = _FULLER / max(1.0, sum([each.free for each in choices]))
     found = []
-    for before, after, (both, both_after), free in choices:
+    for _, changes, (both, both_after), free in choices:
         left = in_two(both_after) - in_two(both) - fuller * free
-        for cell, cell_after in zip(before, after, strict=True):
-            if cell_after is not cell:
-                left += in_one(cell_after) - in_one(cell)
+        for before, after in changes:
+            left += in_one(after) - in_one(before)
         found.append(left)
     return found
 

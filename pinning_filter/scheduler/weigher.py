@@ -9,9 +9,8 @@ after any other filter it asks the engine itself. The rules are not here.
 from __future__ import annotations
 
 import collections
-import operator
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from nova import conf, objects
 from nova.scheduler import utils, weights
@@ -26,7 +25,7 @@ from pinning_filter import (
 )
 from pinning_filter.core import score
 from pinning_filter.core.fit import fit
-from pinning_filter.core.host import Host, HostCell
+from pinning_filter.core.host import HostCell
 from pinning_filter.core.placement import Placement
 from pinning_filter.scheduler import answers
 
@@ -38,8 +37,18 @@ opts.register(CONF)
 _NO_DEVICES: Mapping[int, int] = {}
 
 #: Where a host state remembers what was seen of it.
-_SEEN = "_pinning_filter_view"
-_UNSEEN: tuple[Sequence[HostCell], score.View] = ((), score.view(Host(())))
+_SEEN = "_pinning_filter_seen"
+#: A cloud has few flavors that one host is weighed for again and again.
+_MOST_CHOICES = 32
+
+
+class _Seen(NamedTuple):
+    """What was seen of a host when it was weighed."""
+
+    cells: Sequence[HostCell]  #: the very same as long as it says the same
+    view: score.View
+    #: What placements do to it, by their identity.
+    choices: dict[int, tuple[Placement, score.Choice]]
 
 
 class PinningWeigher(weights.BaseHostWeigher):
@@ -102,12 +111,7 @@ def _weights(
             answer = answers.recall(kept, state) or _asked(state, spec_obj)
             if answer is not None:
                 devices = _devices(state) if keep_devices else _NO_DEVICES
-                choices[position] = score.choice(
-                    answer.host,
-                    answer.placement,
-                    devices,
-                    _view(state, answer.host),
-                )
+                choices[position] = _choice(state, answer, devices)
         except Exception as error:
             LOG.debug("Host %s cannot be weighed: %s", state.host, error)
     numbers = score.scores(list(choices.values()))
@@ -116,19 +120,28 @@ def _weights(
     return [found.get(position, worst) for position in range(len(states))]
 
 
-def _view(state: Any, host: Host) -> score.View:
-    """What was seen of a host before, as long as its cells are the same.
+def _choice(
+    state: Any, answer: answers.Answer, devices: Mapping[int, int]
+) -> score.Choice:
+    """What the answer does to the host, kept for who gets the same answer.
 
-    They are read once for each change of usage, so the very same ones say the
-    very same.
+    While a host's usage is the same it has the same cells, and who asks again
+    what was asked before gets the very same placement.
     """
-    cells, view = vars(state).get(_SEEN, _UNSEEN)
-    same = map(operator.is_, cells, host.cells)
-    if len(cells) == len(host.cells) and all(same):
-        return view
-    view = score.view(host)
-    vars(state)[_SEEN] = host.cells, view
-    return view
+    host, placement = answer.host, answer.placement
+    seen = vars(state).get(_SEEN)
+    if seen is None or seen.cells is not host.cells:
+        seen = vars(state)[_SEEN] = _Seen(host.cells, score.view(host), {})
+    if devices:
+        return score.choice(host, placement, devices, seen.view)
+    known, choice = seen.choices.get(id(placement), (None, None))
+    if known is placement and choice is not None:
+        return choice
+    choice = score.choice(host, placement, seen=seen.view)
+    if len(seen.choices) >= _MOST_CHOICES:
+        seen.choices.clear()
+    seen.choices[id(placement)] = placement, choice
+    return choice
 
 
 def _given(spec_obj: objects.RequestSpec, *names: str) -> Any:

@@ -49,15 +49,11 @@ def best(choices: list[score.Choice]) -> int:
     return max(range(len(found)), key=found.__getitem__)
 
 
-def cells(before: Loose, after: Loose) -> tuple[tuple[Loose, ...], ...]:
-    return (before,), (after,)
-
-
 def test_what_is_loose_before_and_after() -> None:
     at = a_host("cell:2(memory=16GiB) core:4 pu:2", "1,2")
     found = choice(at, guest(3, memory_gib=11), c0=2)
-    assert found.before == (Loose(6, 4, 4, 4, 2), Loose(8, 4, 8, 4, 0))
-    assert found.after == (Loose(3, 1, 2, 1, 2), Loose(8, 4, 8, 4, 0))
+    assert found.cells == (Loose(6, 4, 4, 4, 2), Loose(8, 4, 8, 4, 0))
+    assert found.changes == ((found.cells[0], Loose(3, 1, 2, 1, 2)),)
     assert found.halves == (
         Halves((6, 6), (4, 4)),
         Halves((3, 3), (2, 2)),
@@ -73,7 +69,7 @@ def test_halves_of_many_cells() -> None:
 
 def test_cores_of_one_thread_are_no_whole_cores() -> None:
     found = choice(a_host("cell:1 core:4"), guest(1))
-    assert found[:2] == cells(Loose(4, 2, 0, 0), Loose(3, 2, 0, 0))
+    assert found.changes == ((Loose(4, 2, 0, 0), Loose(3, 2, 0, 0)),)
 
 
 def test_cores_need_not_be_alike() -> None:
@@ -81,7 +77,7 @@ def test_cores_need_not_be_alike() -> None:
         0, dedicated=frozenset(range(4)), siblings=[{0}, {1}, {2, 3}]
     )
     found = choice(Host((cell,)), guest(1))
-    assert found[:2] == cells(Loose(4, 4, 2, 2), Loose(3, 3, 2, 2))
+    assert found.changes == ((Loose(4, 4, 2, 2), Loose(3, 3, 2, 2)),)
 
 
 def test_isolate_takes_the_siblings_too() -> None:
@@ -90,7 +86,7 @@ def test_isolate_takes_the_siblings_too() -> None:
         0, dedicated=every, shared=every, siblings=[{0, 1}, {2, 3}]
     )
     found = choice(Host((cell,)), guest(1, threads="isolate"))
-    assert found[:2] == cells(Loose(4, 4, 4, 4), Loose(2, 2, 2, 2))
+    assert found.changes == ((Loose(4, 4, 4, 4), Loose(2, 2, 2, 2)),)
 
 
 def test_memory_that_is_overcommitted_serves_nothing() -> None:
