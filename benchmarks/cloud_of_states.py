@@ -10,6 +10,7 @@ import copy
 import dataclasses
 from typing import Any
 
+from flavor_weigher import FlavorWeigher
 from mixes import GIB, Flavor, Guest, HostShape, Mix
 from nova import conf, objects
 from nova.pci import stats, whitelist
@@ -26,9 +27,12 @@ from pinning_filter.core.request import Request
 from pinning_filter.scheduler.filter import PinningFilter
 
 CONF = conf.CONF
-POLICIES = ("stock", "packing", "ours")
+POLICIES = ("stock", "packing", "ours", "flavors")
 UUID = "6a1b1fd7-9d0b-4ab4-a1f6-9d3c0c3d0c0e"
-_WEIGHER = "pinning_filter.scheduler.weigher.PinningWeigher"
+_WEIGHERS = {
+    "ours": ["pinning_filter.scheduler.weigher.PinningWeigher"],
+    "flavors": ["flavor_weigher.FlavorWeigher"],
+}
 _HUGE_KIB = 1 << 20
 
 
@@ -45,10 +49,19 @@ class States:
     """The hosts of a mix, under one policy."""
 
     def __init__(self, mix: Mix, policy: str, stock_filter: bool) -> None:
-        ours = policy == "ours"
+        weigher = _WEIGHERS.get(policy, [])
         CONF.set_override(
-            "core_choice", "tight" if ours else "nova", "pinning_filter"
+            "core_choice", "tight" if weigher else "nova", "pinning_filter"
         )
+        FlavorWeigher.flavors = [
+            (
+                nova_objects.request_from_nova(
+                    _request_spec(flavor).numa_topology
+                ),
+                flavor.weight,
+            )
+            for flavor in mix.flavors
+        ]
         sign = -1.0 if policy == "packing" else 1.0
         for name in ("ram", "cpu"):
             CONF.set_override(
@@ -60,7 +73,7 @@ class States:
         else:
             self._filter = PinningFilter()
         self._handler = weights.HostWeightHandler()
-        names = ["nova.scheduler.weights.all_weighers", *[_WEIGHER] * ours]
+        names = ["nova.scheduler.weights.all_weighers", *weigher]
         self._weighers = [
             each() for each in self._handler.get_matching_classes(names)
         ]

@@ -18,6 +18,7 @@ ROWS = {
     "stock": "stock",
     "packing": "packing",
     "ours": "ours",
+    "flavors": "flavors",
 }
 #: At least so many pCPUs in use at the first refusal, in the first mix.
 FIRST = ("general", 0.95)
