@@ -8,6 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
+from pinning_filter.cli.columns import one_line
 from pinning_filter.cli.pictures import html
 from pinning_filter.core.cloud import Guest
 from tests.unit.cli import clouds
@@ -248,7 +249,7 @@ def test_hostile_names_are_text(opened):
     shown = browser.find_element(
         By.CSS_SELECTOR, "#rows td:first-child"
     ).get_attribute("textContent")
-    assert shown == clouds.HOSTILE
+    assert shown == one_line(clouds.HOSTILE)
     pcpu = browser.find_element(By.CSS_SELECTOR, ".pcpu.vcpu")
     assert "</script><script>alert(1)" in pcpu.get_attribute("aria-label")
 

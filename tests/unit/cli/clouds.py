@@ -19,7 +19,7 @@ from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
 
 DEDICATED = {"hw:cpu_policy": "dedicated"}
 #: A name that would be markup, a script, or a terminal's command.
-HOSTILE = "</script><script>alert(1)</script>\x1b[31m<img src=x>"
+HOSTILE = "</script><script>alert(1)</script>\x1b[31m<img src=x>\u202egnp"
 
 
 def guest(vcpus, policy="prefer", memory_gib=1):

@@ -1,8 +1,10 @@
 """The map as one page for a browser, which asks nothing of any server.
 
 The page holds the cloud as JSON; its script draws from that, and puts every
-name there as text, never as markup. Its Content-Security-Policy forbids any
-request, and any script or style but the two that are in it, by their hashes.
+name there as text, never as markup. Characters that show nothing but change
+how others look, such as a right-to-left override, are spelt out. The page's
+Content-Security-Policy forbids any request, and any script or style but the
+two that are in it, by their hashes.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 import jinja2
 
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
+from pinning_filter.cli.columns import one_line
 from pinning_filter.cli.pictures.seats import cores_of, in_order, seats
 from pinning_filter.core import cpuset
 from pinning_filter.core.capacity import Capacity, pcpus_of
@@ -31,7 +34,10 @@ def page(snapshot: Snapshot) -> str:
     )
     return environment.from_string(_part("page.html.j2")).render(
         taken=snapshot.taken,
-        unreachable=snapshot.unreachable,
+        unreachable={
+            one_line(name): one_line(reason)
+            for name, reason in snapshot.unreachable.items()
+        },
         script=script,
         style=style,
         script_hash=_hash(script),
@@ -81,10 +87,10 @@ def _host(
     cells = host.cells if host else ()
     seated = seats(node)
     return {
-        "name": node.name,
-        "cell": node.cell,
-        "zone": node.zone,
-        "closed": node.closed or node.problem,
+        "name": one_line(node.name),
+        "cell": one_line(node.cell),
+        "zone": one_line(node.zone),
+        "closed": one_line(node.closed or node.problem),
         "known": host is not None,
         "free": sum(len(cell.free) for cell in cells),
         "total": sum(len(cell.dedicated) for cell in cells),
@@ -97,15 +103,15 @@ def _host(
         ],
         "guests": [
             {
-                "id": guest.id,
-                "name": guest.name,
-                "flavor": guest.flavor,
+                "id": one_line(guest.id),
+                "name": one_line(guest.name),
+                "flavor": one_line(guest.flavor),
                 "cpu": guest.request.cpu_policy.value,
                 "threads": guest.request.thread_policy.value,
                 "vcpus": sum(len(c.vcpus) for c in guest.request.cells),
                 "memory": sum(c.memory_kib for c in guest.request.cells),
                 "pcpus": cpuset.format(guest.placement.pinning.values()),
-                "fixed": guest.fixed,
+                "fixed": one_line(guest.fixed),
             }
             for guest in node.guests
         ],
