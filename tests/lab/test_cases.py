@@ -51,7 +51,8 @@ def test_no_SMT(walk: Walk) -> None:
         # Its shared pCPUs are VCPU, for which Nova asks in place of PCPU.
         (NODE, "filter", 0), (NODE, "filter", 1)])
     walk.check("what would help on the host without SMT",
-               answer.rows[0]["remedies"], "fits with thread policy prefer")
+               answer.rows[0]["remedies"],
+               ["fits with thread policy prefer"])
 
 
 @pytest.mark.host(threads_per_core=1)

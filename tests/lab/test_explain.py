@@ -24,7 +24,7 @@ def test_explain_require_without_SMT(walk: Walk) -> None:
     walk.check_says("Placement", texts[0], "no trait HW_CPU_HYPERTHREADING")
     walk.check_says("the filter", texts[1], "require needs SMT")
     walk.check("what would help", answer.rows[0]["remedies"],
-               "fits with thread policy prefer")
+               ["fits with thread policy prefer"])
     helped = client.flavor(2, cpu_policy="dedicated",
                            cpu_thread_policy="prefer")
     walk.check("with that", client.create(helped).status, "ACTIVE")
