@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import process
+
 RUN = Path(__file__).parents[3] / ".ci" / "run"
 #: Commands that say what they were asked, and change nothing.
 STAND_IN = """\
@@ -26,20 +28,28 @@ def ci(tmp_path: Path):
         path.write_text(STAND_IN + body)
         path.chmod(0o755)
 
-    def run(**bodies: str) -> tuple[int, str, list[str]]:
+    def made() -> list[str]:
+        lines = asked.read_text().splitlines() if asked.exists() else []
+        return [line for line in lines if line.startswith("make ")]
+
+    def run(
+        ended_at: str = "", **bodies: str
+    ) -> tuple[int, str, list[str]]:
         for name, body in {
             "make": "", "apt-get": "", "unshare": "", "id": "echo 0\n",
             **bodies,
         }.items():
             command(name, body)
-        done = subprocess.run(
-            [str(RUN)], capture_output=True, text=True, check=False,
+        child = subprocess.Popen(
+            [str(RUN)], stdout=subprocess.PIPE, text=True,
             env={"PATH": f"{folder}:{os.environ['PATH']}",
                  "ASKED": str(asked), "CI": "true"},
         )
-        made = [line for line in asked.read_text().splitlines()
-                if line.startswith("make ")]
-        return done.returncode, done.stdout, made
+        if ended_at:
+            assert process.wait_for(lambda: ended_at in made(), 60)
+            child.terminate()
+        said, _ = child.communicate(timeout=60)
+        return child.returncode, said, made()
 
     return run
 
@@ -98,3 +108,13 @@ def test_the_walks_follow_the_tests(
     begin = made.index("make test")
     after = made[begin + 1:]
     assert after == ([*walks, "make -s lab-stop"] if walks else [])
+
+
+@pytest.mark.skipif(not Path("/etc/debian_version").exists(),
+                    reason="no lab elsewhere")
+def test_the_lab_is_stopped_when_ci_is_ended(ci) -> None:
+    status, _, made = ci(
+        ended_at="make lab-test",
+        make='case "$*" in lab-test) exec sleep 300;; esac\n')
+    assert status == 1
+    assert made[-2:] == ["make lab-test", "make -s lab-stop"]
