@@ -68,7 +68,7 @@ class Clauses(columns.FormattableColumn[Sequence[str]]):
         """Side by side."""
         return one_line("; ".join(self._value))
 
-    def machine_readable(self) -> list[str]:  # type: ignore[override]
+    def machine_readable(self) -> list[str]:
         """In their order."""
         return list(self._value)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Collection, Iterator, Sequence
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from nova import conf, context, objects
@@ -40,13 +41,17 @@ def ask(
     ]
     try:
         session.api(utils.setup_instance_group, spec)
-        candidates = session.api(placement.candidates, spec)
-        aggregates = session.api(objects.AggregateList.get_all)
-        enabled = list(_made(wanted, others))
+        asker = _Asker(
+            spec,
+            tuple(_made(wanted, others)),
+            session.api(objects.AggregateList.get_all),
+            session.api(placement.candidates, spec),
+            others,
+        )
     except Exception as error:
         others.not_asked.update(dict.fromkeys(wanted, reading.why(error)))
         return others
-    if candidates is not None:
+    if asker.candidates is not None:
         others.offered = set()
     for cell in session.cells():
         if cell.is_cell0():
@@ -56,14 +61,9 @@ def ask(
             reading.asked(
                 reading.cell_name(cell),
                 session.timeout,
-                reading.in_cell(cell, _ask_cell),
+                reading.in_cell(cell, asker.ask_cell),
                 session.context,
                 names,
-                aggregates,
-                candidates,
-                enabled,
-                spec,
-                others,
             )
     return others
 
@@ -85,69 +85,71 @@ def _made(
             others.not_asked[name] = "it is not among available_filters"
 
 
-def _ask_cell(
-    cell_context: context.RequestContext,
-    names: Collection[str],
-    aggregates: objects.AggregateList,
-    candidates: placement.Candidates | None,
-    enabled: Sequence[filters.BaseHostFilter],
-    spec: objects.RequestSpec,
-    others: Others,
-) -> None:
-    services = nodes.services(cell_context)
-    for name, compute in nodes.named(cell_context):
-        if name not in names or compute.host not in services:
-            continue
-        offered = [_ANY]
-        if candidates is not None and compute.uuid in candidates:
-            offered = list(candidates[compute.uuid])
-            others.offered.add(name)
-        try:
-            state = _state(
-                cell_context, compute, services[compute.host], aggregates
-            )
-        except Exception:
-            continue  # what cannot be read is told as such
-        others.refused[name] = tuple(
-            _refusing(enabled, state, offered, spec, others)
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asker:
+    """One request, and all that is needed to ask filters about it."""
+
+    spec: objects.RequestSpec
+    filters: tuple[filters.BaseHostFilter, ...]
+    aggregates: objects.AggregateList
+    #: What the Placement API offers; None: it is not known.
+    candidates: placement.Candidates | None
+    others: Others  #: what was found out
+
+    def ask_cell(
+        self, cell_context: context.RequestContext, names: Collection[str]
+    ) -> None:
+        """Ask about the compute nodes of a cell that have these names."""
+        services = nodes.services(cell_context)
+        for name, compute in nodes.named(cell_context):
+            service = services.get(compute.host)
+            if name not in names or service is None:
+                continue
+            offered = (self.candidates or {}).get(compute.uuid, [])
+            if offered and self.others.offered is not None:
+                self.others.offered.add(name)
+            # What cannot be read is told as such.
+            with contextlib.suppress(Exception):
+                state = self._state(cell_context, compute, service)
+                self.others.refused[name] = tuple(
+                    self._refusing(state, offered or [_ANY])
+                )
+
+    def _state(
+        self,
+        cell_context: context.RequestContext,
+        compute: objects.ComputeNode,
+        service: objects.Service,
+    ) -> host_manager.HostState:
+        """A compute node as the scheduler's filters see it."""
+        host = compute.host
+        uuids = objects.InstanceList.get_uuids_by_host(cell_context, host)
+        state = host_manager.HostState(host, compute.hypervisor_hostname, None)
+        state.update(
+            compute,
+            dict(service),
+            [each for each in self.aggregates if host in each.hosts],
+            {
+                uuid: objects.Instance(cell_context, uuid=uuid)
+                for uuid in uuids
+            },
         )
+        return state
 
-
-def _state(
-    cell_context: context.RequestContext,
-    compute: objects.ComputeNode,
-    service: objects.Service,
-    aggregates: objects.AggregateList,
-) -> host_manager.HostState:
-    """A compute node as the scheduler's filters see it."""
-    host = compute.host
-    uuids = objects.InstanceList.get_uuids_by_host(cell_context, host)
-    state = host_manager.HostState(host, compute.hypervisor_hostname, None)
-    state.update(
-        compute,
-        dict(service),
-        [each for each in aggregates if host in each.hosts],
-        {uuid: objects.Instance(cell_context, uuid=uuid) for uuid in uuids},
-    )
-    return state
-
-
-def _refusing(
-    enabled: Sequence[filters.BaseHostFilter],
-    state: host_manager.HostState,
-    offered: Sequence[dict[str, Any]],
-    spec: objects.RequestSpec,
-    others: Others,
-) -> Iterator[str]:
-    """The names of the filters that refuse a host."""
-    for each in enabled:
-        name = type(each).__name__
-        # Some filters take candidates away.
-        state.allocation_candidates = copy.deepcopy(list(offered))
-        try:
-            passed = list(each.filter_all([state], spec))
-        except Exception as error:
-            others.not_asked[name] = reading.why(error)
-            continue
-        if not passed:
-            yield name
+    def _refusing(
+        self,
+        state: host_manager.HostState,
+        offered: Sequence[Mapping[str, Any]],
+    ) -> Iterator[str]:
+        """The names of the filters that refuse a host."""
+        for each in self.filters:
+            name = type(each).__name__
+            # Some filters take candidates away.
+            state.allocation_candidates = copy.deepcopy(list(offered))
+            try:
+                passed = list(each.filter_all([state], self.spec))
+            except Exception as error:
+                self.others.not_asked[name] = reading.why(error)
+                continue
+            if not passed:
+                yield name

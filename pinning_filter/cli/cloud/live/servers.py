@@ -58,7 +58,7 @@ def of_spec(
 def _find(session: Session, server: str) -> tuple[str, str]:
     """UUID and fault of a server, wherever it is."""
     by_uuid = bool(UUID.fullmatch(server))
-    found = {}
+    found: dict[str, str] = {}
     for cell in session.cells():
         with contextlib.suppress(InputError):
             found |= reading.asked(
