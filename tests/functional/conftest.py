@@ -20,6 +20,12 @@ from pinning_filter.demo import cloud as demo_cloud
 from tests.unit.nova_libvirt import ours
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _tmp_path_outlives_nova(tmp_path_factory):
+    """Nova's fixtures have a TMPDIR of their own, which goes with them."""
+    tmp_path_factory.getbasetemp()
+
+
 @pytest.fixture
 def cloud():
     """A Nova with our filter and fit, without any compute yet."""
