@@ -4,6 +4,7 @@ import json
 
 import pytest
 from nova import context, objects
+from nova.pci import request
 from nova.scheduler import filters
 
 from pinning_filter.core import synthetic
@@ -58,6 +59,13 @@ def with_device(host, numa_node):
         )
         node.pci_device_pools = objects.PciDevicePoolList(objects=[pool])
         node.save()
+
+
+def with_aliases(cloud, *aliases):
+    cloud.configure("pci", alias=list(map(json.dumps, aliases)))
+    read = getattr(request, "get_alias_from_config", None)
+    if hasattr(read, "cache_clear"):
+        read.cache_clear()
 
 
 def refusals(answer):
@@ -119,7 +127,7 @@ def test_server_groups_count(pair, rows):
 
 
 def test_devices_that_a_flavor_names_are_counted(pair, rows, run, tmp_path):
-    pair.configure("pci", alias=[json.dumps(ALIAS)])
+    with_aliases(pair, ALIAS)
     question = (*PINNED, "--property", "pci_passthrough:alias=gpu:1")
     with_device("right", 1)
     status, answer = rows("explain", *question)
@@ -138,12 +146,12 @@ def test_devices_that_a_flavor_names_are_counted(pair, rows, run, tmp_path):
     # A dump knows the alias as well as nova.conf does.
     file = tmp_path / "cloud.json"
     assert run("dump", "--file", file)[0] == 0
-    pair.configure("pci", alias=[])
+    with_aliases(pair)
     assert rows("explain", "--host", file, *question) == (status, answer)
 
 
 def test_a_server_that_found_no_device_is_told_so(pair, rows):
-    pair.configure("pci", alias=[json.dumps(ALIAS)])
+    with_aliases(pair, ALIAS)
     late = pair.boot(
         pair.flavor(
             2, hw__cpu_policy="dedicated", pci_passthrough__alias="gpu:1"

@@ -41,8 +41,7 @@ def question(args: argparse.Namespace, snapshot: Snapshot) -> Question:
             return servers.question(cloud_inputs.session(args), args.server)
         return _of_guest(args.server, snapshot)
     if not live:
-        # The file's aliases of PCI devices, in place of a nova.conf's.
-        conf.CONF.set_override("alias", list(snapshot.pci_aliases), "pci")
+        nova_question.know_aliases(snapshot.pci_aliases)
     guest = _guest(args, snapshot)
     with nova_inputs.complaints("the guest"):
         spec = nova_question.spec(guest)
