@@ -81,6 +81,15 @@ def light(pci_stats: Any) -> Any:
     return pci_stats
 
 
+def free(pools: Sequence[stats.Pool]) -> dict[int | None, int]:
+    """How many free devices, of any kind, are near each host cell."""
+    found: dict[int | None, int] = {}
+    for pool in pools:
+        node = pool["numa_node"]
+        found[node] = found.get(node, 0) + pool["count"]
+    return found
+
+
 class NovaDevices:
     """The PCI devices of one host for one request.
 
@@ -96,9 +105,7 @@ class NovaDevices:
         self._requests = list(pci_requests or ())
         self._mapping = provider_mapping
         self._stats = self._condensed(light(pci_stats))
-        self._free: dict[int | None, int] = collections.Counter()
-        for pool in self._stats.pools:
-            self._free[pool["numa_node"]] += pool["count"]
+        self._free = free(self._stats.pools)
         self.requested = bool(self._requests)
         orders = [self._requests]
         if len(self._requests) > 1:

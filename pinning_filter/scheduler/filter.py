@@ -167,9 +167,12 @@ def _recall(
     Whoever asked the same before, while the host was the same, left an answer.
     """
     topology, pci_stats = host_state.numa_topology, host_state.pci_stats
-    plain = terms.asked is not None and not (pci_stats and pci_stats.pools)
+    asked = terms.asked
+    if asked is not None and pci_stats and pci_stats.pools:
+        # Cells with devices are spared for guests that ask for some.
+        asked = (asked, *nova_pci.free(pci_stats.pools).items())
     known = nova_host.known(topology, countable=True)
-    if plain and (recalled := known.answers.get(terms.asked)):
+    if recalled := known.answers.get(asked):
         return recalled
     host = nova_host.host_from_nova(
         topology,
@@ -182,8 +185,8 @@ def _recall(
     if question.pci_requests and pci_stats:
         return host, None
     answer = _fit(host_state, host, question, terms, None)
-    if plain:
-        known.remember(terms.asked, (host, answer))
+    if asked is not None:
+        known.remember(asked, (host, answer))
     return host, answer
 
 
