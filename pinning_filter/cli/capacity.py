@@ -12,7 +12,7 @@ from pinning_filter.cli.columns import ByCell, MemoryByCell
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import flavors
 from pinning_filter.cli.inputs import guest as guest_inputs
-from pinning_filter.cli.output import Lister, Status
+from pinning_filter.cli.output import Lister, Status, for_people
 from pinning_filter.cli.patience import progress
 from pinning_filter.core.capacity import Capacity as Counter
 from pinning_filter.core.capacity import Room
@@ -114,7 +114,7 @@ examples:
         rows = [] if parsed_args.total else list(_rows(counted))
         rows += _totals(counted, wanted)
         self.before = _heading(counted)
-        if parsed_args.formatter == "table" and not parsed_args.columns:
+        if for_people(parsed_args):
             rows = [{**row, "host": row["host"] or _ALL} for row in rows]
         return self.answer(parsed_args, _FOR_PEOPLE, rows)
 

@@ -13,7 +13,7 @@ from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.judging.findings import Finding, Stage
 from pinning_filter.cli.judging.question import Question
-from pinning_filter.cli.output import InputError, Lister, Status
+from pinning_filter.cli.output import InputError, Lister, Status, for_people
 from pinning_filter.core import summary
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Refusal
@@ -135,6 +135,9 @@ examples:
         self.before = "\n".join(
             _heading(snapshot, question, judged, others)
         )
+        if cloud_inputs.is_live(parsed_args) and not for_people(parsed_args):
+            for line in _not_asked(others):
+                self.app.stderr.write(f"{self.app.NAME}: {line}\n")
         rows = [row for verdict in judged for row in _rows(verdict)]
         return self.answer(parsed_args, _FOR_PEOPLE, rows)
 
@@ -233,6 +236,10 @@ def _beside(
             "nova.conf does not enable PinningFilter here: what it would say "
             "is told."
         )
+    yield from _not_asked(others)
+
+
+def _not_asked(others: Others) -> Iterator[str]:
     for name, why in others.not_asked.items():
         yield f"Not asked: {one_line(name)}, {one_line(why)}."
 

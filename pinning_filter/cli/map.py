@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
 from pinning_filter.cli.inputs import cloud as cloud_inputs
-from pinning_filter.cli.output import InputError, Lister, Status
+from pinning_filter.cli.output import InputError, Lister, Status, for_people
 from pinning_filter.cli.pictures import html, terminal
 from pinning_filter.cli.pictures.seats import cores_of, seats
 
@@ -68,7 +68,7 @@ examples:
         if parsed_args.html:
             _save(parsed_args.html, html.page(snapshot))
             return [], []
-        if parsed_args.formatter == "table" and not parsed_args.columns:
+        if for_people(parsed_args):
             _draw(snapshot)
             return [], []
         rows = [row for node in snapshot.nodes for row in _rows(node)]

@@ -86,12 +86,12 @@ class Lister(lister.Lister, _Command):
     def answer(
         self,
         parsed_args: argparse.Namespace,
-        for_people: Iterable[str],
+        shown: Iterable[str],
         rows: Sequence[Mapping[str, Any]],
     ) -> tuple[list[str], list[list[Any]]]:
         """What an action returns.
 
-        :param for_people: the columns of :attr:`all_columns` that a table
+        :param shown: the columns of :attr:`all_columns` that a table
             shows, if any row has something there.
         :param rows: by column; what is not there is empty.
         :raises InputError: for a ``--column`` that there is not.
@@ -107,7 +107,7 @@ class Lister(lister.Lister, _Command):
         if parsed_args.formatter in _NESTED:
             names = list(self.all_columns)
             return names, [[row.get(name) for name in names] for row in rows]
-        people = _people(parsed_args)
+        people = for_people(parsed_args)
         flat = [
             {name: _flat(value, people) for name, value in row.items()}
             for row in rows
@@ -117,7 +117,7 @@ class Lister(lister.Lister, _Command):
             return names, [[row.get(name) for name in names] for row in flat]
         names = [
             name
-            for name in for_people
+            for name in shown
             if any(row.get(name) not in (None, "") for row in flat)
         ]
         return [_title(name) for name in names], [
@@ -139,7 +139,7 @@ class Lister(lister.Lister, _Command):
         data: Iterable[Sequence[Any]],
     ) -> int:
         """The rows, for people between :attr:`before` and :attr:`after`."""
-        people = _people(parsed_args)
+        people = for_people(parsed_args)
         if people and self.before:
             self.app.stdout.write(f"{self.before}\n")
         if column_names:
@@ -149,7 +149,7 @@ class Lister(lister.Lister, _Command):
         return 0
 
 
-def _people(parsed_args: argparse.Namespace) -> bool:
+def for_people(parsed_args: argparse.Namespace) -> bool:
     """Whether a human reads the answer: who picks columns is a program."""
     return parsed_args.formatter == "table" and not parsed_args.columns
 

@@ -176,6 +176,9 @@ def test_a_filter_that_breaks_is_told_and_refuses_nobody(pair, run):
         "Not asked: NoSuchFilter, it is not among available_filters.",
         "Not asked: Broken, ValueError: no such key.",
     ]
+    # Programs are warned, too.
+    _, _, err = run("explain", *PINNED, "-f", "json")
+    assert "Not asked: Broken, ValueError: no such key." in err
 
 
 def test_an_aggregate_s_image_is_compared_by_nova(pair, rows):
