@@ -40,6 +40,9 @@ _STRICTNESS = {
 #: alone and all together.
 _MOST_COMBINED = 4
 
+#: Up to so many requests every order is tried in which to serve them.
+_MOST_PERMUTED = 3
+
 #: What tells devices apart that are alike.
 NAMES = frozenset({"address", "rp_uuid", "devices", "parent_ifname"})
 
@@ -107,11 +110,9 @@ class NovaDevices:
         self._stats = self._condensed(light(pci_stats))
         self._free = free(self._stats.pools)
         self.requested = bool(self._requests)
-        orders = [self._requests]
-        if len(self._requests) > 1:
-            orders.append(strictest_first(self._requests))
         self.attempts: list[Callable[[Sequence[int]], bool]] = [
-            functools.partial(self._supports, order) for order in orders
+            functools.partial(self._supports, order)
+            for order in orders(self._requests)
         ]
 
     def _condensed(self, pci_stats: Any) -> Any:
@@ -283,15 +284,24 @@ def policy(request: objects.InstancePCIRequest) -> str:
     return asked or _POLICY.LEGACY
 
 
-def strictest_first(
+def orders(
     requests: Sequence[objects.InstancePCIRequest],
-) -> list[objects.InstancePCIRequest]:
-    """The order in which Nova's greedy matching wastes the least.
+) -> list[Sequence[objects.InstancePCIRequest]]:
+    """The orders in which requests may be served, each once.
 
-    Nova serves requests one after the other; one that merely prefers a near
-    device, served first, takes the only one that another requires.
+    Nova serves requests one after the other, each with the first devices that
+    will do: one that merely prefers a near device takes the only one that
+    another requires, and one for any device the only one of a kind.
+
+    1. The order given: Nova's.
+    2. The strictest first, in which the least is wasted.
+    3. Of a few requests, every other order.
     """
-    return sorted(requests, key=lambda each: _STRICTNESS[policy(each)])
+    strictest = sorted(requests, key=lambda each: _STRICTNESS[policy(each)])
+    found = [tuple(requests), tuple(strictest)]
+    if len(requests) <= _MOST_PERMUTED:
+        found += itertools.permutations(strictest)
+    return list({tuple(map(id, order)): order for order in found}.values())
 
 
 def serving_order(
@@ -302,13 +312,12 @@ def serving_order(
 ) -> Sequence[objects.InstancePCIRequest]:
     """The requests in the first order in which the devices suffice.
 
-    The order given, else the strictest first; that of the fit, so that what
-    was accepted can be handed out.
+    Those of the fit are tried, so that what was accepted can be handed out.
     """
     if len(requests) < 2 or not numa_cells:
         return requests
     asked = light(pci_stats)
-    for order in (requests, strictest_first(requests)):
+    for order in orders(requests):
         if asked.support_requests(order, provider_mapping, numa_cells):
             return order
     return requests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -56,16 +57,9 @@ class Asked:
     def near(self, host_cells: AbstractSet[int]) -> bool:
         """Whether Nova can hand out the devices, all of those named.
 
-        In the order asked for, or who can do with the fewest first.
+        In any order of the requests.
         """
-        strict = ("required", "socket", "legacy", "preferred")
-        orders = [
-            self.devices.requests,
-            sorted(
-                self.devices.requests,
-                key=lambda each: strict.index(each.numa_policy or "legacy"),
-            ),
-        ]
+        orders = itertools.permutations(self.devices.requests)
         cells = [objects.InstanceNUMACell(id=cell) for cell in host_cells]
         return any(self._hands_out(order, cells) for order in orders)
 

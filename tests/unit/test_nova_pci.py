@@ -162,14 +162,50 @@ def test_of_two_devices_named_none_is_left_out(
     assert asking.attempts[0](host_cells) is expected
 
 
-def test_the_strictest_request_is_served_first_and_ties_stay() -> None:
+def served(*policies: str | None) -> list[list[int]]:
+    """The orders in which requests of these policies may be served."""
     requests = [
         objects.InstancePCIRequest(
             request_id=UUID.format(number), numa_policy=policy
         )
-        for number, policy in enumerate(
-            ["preferred", None, "socket", "legacy", "required"]
+        for number, policy in enumerate(policies)
+    ]
+    return [
+        [requests.index(each) for each in order]
+        for order in nova_pci.orders(requests)
+    ]
+
+
+def test_after_the_order_given_the_strictest_is_first_and_ties_stay() -> None:
+    policies = ["preferred", None, "socket", "legacy", "required"]
+    assert served(*policies) == [[0, 1, 2, 3, 4], [4, 2, 1, 3, 0]]
+
+
+def test_of_few_requests_every_order_is_tried_once() -> None:
+    assert served("required") == [[0]]
+    assert served("preferred", "required") == [[0, 1], [1, 0]]
+    assert sorted(served("required", "required", "required")) == [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ]
+
+
+def test_one_for_any_device_leaves_the_only_one_of_a_kind() -> None:
+    plain = nova_pci.LightStats(None, [pool(0, 0, "2"), pool(0, 1, "1")])
+    requests = [
+        objects.InstancePCIRequest(
+            request_id=UUID.format(number),
+            count=1,
+            spec=[spec],
+            numa_policy="required",
+        )
+        for number, spec in enumerate(
+            [{"vendor_id": "8086"}, {"product_id": "2"}]
         )
     ]
-    ordered = nova_pci.strictest_first(requests)
-    assert [requests.index(each) for each in ordered] == [4, 2, 1, 3, 0]
+    asking = nova_pci.NovaDevices(plain, requests, {})
+    assert [accepts([0]) for accepts in asking.attempts] == [False, True]
