@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pinning_filter.core.assignment import Cover, assign, shortage
+from pinning_filter.core.assignment import Choices, Cover, assign, shortage
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,36 @@ def test_the_same_as_by_permutations(guests: int) -> None:
                 None,
             )
             assert assign(fits, 3, covers) == first
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        pytest.param(0b0000, True, id="none wanted"),
+        pytest.param(0b0101, True, id="one for each"),
+        pytest.param(0b0011, False, id="two that only one can take"),
+        pytest.param(0b1000, False, id="one that nobody can take"),
+        pytest.param(0b0111, False, id="more than there are guest cells"),
+    ],
+)
+def test_some_choice_has_what_is_wanted(wanted: int, expected: bool) -> None:
+    assert Choices([0b0011, 0b0100], 4).some(wanted) is expected
+
+
+@pytest.mark.parametrize("guests", [1, 2, 3])
+def test_choices_are_what_assign_would_find(guests: int) -> None:
+    cover = Cover(2, ((0b001, 1), (0b110, 1), (0b100, 1)))
+    for fits in itertools.product(range(8), repeat=guests):
+        for covers in ([], [cover]):
+            choices = Choices(fits, 3, covers)
+            for wanted in range(8):
+                near = [
+                    Cover(1, ((1 << cell, 1),))
+                    for cell in range(3)
+                    if wanted >> cell & 1
+                ]
+                found = assign(fits, 3, [*covers, *near])
+                assert choices.some(wanted) is (found is not None)
 
 
 @pytest.mark.parametrize(
