@@ -80,7 +80,7 @@ def fit(
 
 
 def beside(
-    host: Host, request: Request, strategy: Strategy = SPREAD
+    host: Host, request: Request
 ) -> Callable[[Collection[int]], bool]:
     """For whoever asks many times: does it fit with these host cells chosen?
 
@@ -98,7 +98,7 @@ def beside(
     :raises InvalidHost: if the host's sibling sets overlap where it matters.
     """
     cells = host.cells
-    kinds, found = _all_pairs(host, cells, request, strategy)
+    kinds, found = _all_pairs(host, cells, request, SPREAD)
     masks = {kind: _masks(row)[0] for kind, row in found.items()}
     covers = [cover for cover, _ in _network_covers(cells, request)]
     chosen = Choices([masks[kind] for kind in kinds], len(cells), covers)
