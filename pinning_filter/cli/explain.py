@@ -200,6 +200,9 @@ def _heading(
         ]
         if refusals:
             yield summary.sentence(question.request, refusals)
+        if len(refusals) < len(judged):
+            passed = _hosts(len(judged) - len(refusals))
+            yield f"PinningFilter alone would pass {passed}."
     yield from _turned_away(judged)
     yield from _beside(snapshot, question, others)
 

@@ -160,6 +160,17 @@ def test_explain_for_people_begins_with_a_sentence(pinning_filter, several):
     ]
 
 
+def test_explain_says_who_else_it_was(pinning_filter, several):
+    answer = pinning_filter(
+        "explain", "--host", several, "--host", "off", *asked(2, *PINNED)
+    )
+    assert answer.status == 3
+    assert answer.out.splitlines()[1:3] == [
+        "PinningFilter alone would pass 1 host.",
+        "Turned away elsewhere: 1 host by the state of the service.",
+    ]
+
+
 def test_explain_takes_a_flavor_or_a_guest_of_the_cloud(
     pinning_filter, several
 ):
