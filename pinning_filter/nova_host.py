@@ -37,8 +37,9 @@ _FIELDS = (
     "memory_usage",
     "mempages",
 )
-#: What Nova counts guests by, too.
-_COUNTED = ("_obj_cpu_usage", "_obj_socket")
+#: What Nova counts guests by, too, and the fit can do without.
+_COUNTED = ("cpu_usage", "socket")
+_MISSING = object()
 _NONE: frozenset[str] = frozenset()
 _NOWHERE: Mapping[int, int] = {}
 _PAGE_FIELDS = ("size_kb", "total", "used", "reserved")
@@ -47,6 +48,10 @@ _PAGE_FIELDS = ("size_kb", "total", "used", "reserved")
 def _reader(fields: Iterable[str]) -> Callable[[Any], Any]:
     return operator.attrgetter(*(f"_obj_{name}" for name in fields))
 
+
+#: What a cell says: fields, ``cpu_usage``, ``socket``, pages in use by size,
+#: how many pCPUs are pinned.
+_Says = tuple[tuple[Any, ...], Any, Any, list[float], int]
 
 #: Past the constructors, which take longer than all the rest.
 _new = tuple.__new__
@@ -66,20 +71,18 @@ class Known:
 
     __slots__ = ("answers", "cells", "countable", "says")
 
-    def __init__(
-        self, says: Sequence[tuple[Any, ...]], cells: Sequence[Any]
-    ) -> None:
+    def __init__(self, says: Sequence[_Says]) -> None:
         self.says = says  #: what the topology said when it was read
-        self.cells = list(map(_host_cell, says, cells))
+        self.cells = [_host_cell(*each) for each in says]
         #: Whether Nova's own accounting (``numa_usage_from_instance_numa``),
         #: which follows every choice of a host, finds all that it needs.
         self.countable = all(
-            cell._obj_mempages and all(hasattr(cell, x) for x in _COUNTED)
-            for cell in cells
+            pages and cpu_usage is not _MISSING and socket is not _MISSING
+            for _, cpu_usage, socket, pages, _ in says
         )
         #: What was asked about the host -> the answer, for who asks again.
         self.answers: dict[object, Any] = {}
-        if len({cell[0] for cell in self.cells}) < len(cells):
+        if len({cell[0] for cell in self.cells}) < len(says):
             raise InvalidHost("host", ["several NUMA cells have the same id"])
 
     def remember(self, asked: object, answer: Any) -> None:
@@ -100,11 +103,10 @@ def known(
     :raises InvalidHost: naming every field that is missing or makes no sense.
     """
     try:
-        cells = _read_cells(topology)
-        says = list(map(_says, cells))
+        says = list(map(_says, _read_cells(topology)))
         kept = vars(topology).get(_KNOWN)
         if kept is None or kept.says != says:
-            kept = vars(topology)[_KNOWN] = Known(says, cells)
+            kept = vars(topology)[_KNOWN] = Known(says)
     except (AttributeError, TypeError) as error:
         problems = _complaints(topology) or [str(error)]
         raise InvalidHost("host", problems) from error
@@ -133,25 +135,27 @@ def host_from_nova(
     return Host(cells, cpu_ratio, ram_ratio)
 
 
-def _says(cell: objects.NUMACell) -> tuple[Any, ...]:
+def _says(cell: objects.NUMACell) -> _Says:
     """What a cell says; equal only where it says the same.
 
     Most often the very same objects are compared, which takes no time; sets
     and pages that were changed in place are told by their number and use.
     """
     fields = _read_cell(cell)
-    shared_used = getattr(cell, "_obj_cpu_usage", 0)
+    shared_used = getattr(cell, "_obj_cpu_usage", _MISSING)
+    socket = getattr(cell, "_obj_socket", _MISSING)
     used = list(map(_read_used, fields[7]))
-    return fields, shared_used, len(fields[2]), used
+    return fields, shared_used, socket, used, len(fields[2])
 
 
 def _host_cell(
-    says: tuple[Any, ...], cell: objects.NUMACell
+    fields: tuple[Any, ...], shared_used: Any, socket: Any, *_: Any
 ) -> HostCell:
-    fields, shared_used, _, _ = says
     number, dedicated, pinned, siblings, shared, memory, used, mempages = (
         fields
     )
+    if shared_used is _MISSING:
+        shared_used = 0
     if siblings is None or shared is None:
         raise TypeError("a field is None")
     # One look at all numbers: negative if one is, an error if one is none.
@@ -169,7 +173,7 @@ def _host_cell(
             memory << 10,
             used << 10,
             _pages(mempages),
-            getattr(cell, "_obj_socket", None),
+            None if socket is _MISSING else socket,
             _NONE,
             False,
             (),
@@ -218,9 +222,9 @@ def _complaints(topology: Any, countable: bool = False) -> list[str]:
         ]
         if countable:
             problems += [
-                f"{where} {name.removeprefix('_obj_')} is missing"
+                f"{where} {name} is missing"
                 for name in _COUNTED
-                if name not in kept
+                if f"_obj_{name}" not in kept
             ]
             if not kept.get("_obj_mempages"):
                 problems.append(f"{where} memory pages are missing")
