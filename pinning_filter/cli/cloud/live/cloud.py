@@ -66,7 +66,7 @@ def flavors_in_use(session: Session) -> set[str]:
     """
     ids: set[int] = set()
     for cell in session.cells():
-        # Cells that do not answer are reported with their hosts.
+        # Cells that do not answer are reported where their hosts are missing.
         with contextlib.suppress(InputError):
             ids |= reading.asked(
                 reading.cell_name(cell),
