@@ -66,15 +66,6 @@ class Halves(NamedTuple):
     whole: tuple[int, ...]  #: those on whole cores
 
 
-class View(NamedTuple):
-    """A host as shapes see it; it holds as long as its host cells do."""
-
-    cells: tuple[Loose, ...]  #: its host cells, without devices
-    halves: Halves
-    parts: tuple[Part, ...]  #: what else is known of each host cell
-    free: float  #: free pCPUs, and those that the free memory serves
-
-
 class Part(NamedTuple):
     """A host cell, as far as guests that come make a difference to it."""
 
@@ -82,6 +73,15 @@ class Part(NamedTuple):
     cores: Mapping[int, AbstractSet[int]]  #: pCPU -> its core
     served: float  #: pCPUs that the free memory serves
     rate: float  #: pCPUs that each KiB serves
+
+
+class View(NamedTuple):
+    """A host as shapes see it; it holds as long as its host cells do."""
+
+    cells: tuple[Loose, ...]  #: its host cells, without devices
+    halves: Halves
+    parts: tuple[Part, ...]  #: what else is known of each host cell
+    free: float  #: free pCPUs, and those that the free memory serves
 
 
 class Choice(NamedTuple):

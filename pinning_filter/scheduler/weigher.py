@@ -47,8 +47,8 @@ class _Seen(NamedTuple):
 
     cells: Sequence[HostCell]  #: the very same as long as it says the same
     view: score.View
-    #: What placements do to it, by their identity.
-    choices: dict[int, tuple[Placement, score.Choice]]
+    #: What placements do to it, by their identity; with which free devices.
+    choices: dict[int, tuple[Placement, Mapping[int, int], score.Choice]]
 
 
 class PinningWeigher(weights.BaseHostWeigher):
@@ -132,15 +132,13 @@ def _choice(
     seen = vars(state).get(_SEEN)
     if seen is None or seen.cells is not host.cells:
         seen = vars(state)[_SEEN] = _Seen(host.cells, score.view(host), {})
-    if devices:
-        return score.choice(host, placement, devices, seen.view)
-    known, choice = seen.choices.get(id(placement), (None, None))
-    if known is placement and choice is not None:
-        return choice
-    choice = score.choice(host, placement, seen=seen.view)
+    known = seen.choices.get(id(placement))
+    if known and known[0] is placement and known[1] == devices:
+        return known[2]
+    choice = score.choice(host, placement, devices, seen.view)
     if len(seen.choices) >= _MOST_CHOICES:
         seen.choices.clear()
-    seen.choices[id(placement)] = placement, choice
+    seen.choices[id(placement)] = placement, devices, choice
     return choice
 
 

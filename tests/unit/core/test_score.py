@@ -195,5 +195,13 @@ def test_alike_hosts_have_one_score() -> None:
     assert one == other < 0
 
 
+def test_the_order_of_hosts_makes_no_difference() -> None:
+    used = ("", "0-3", "0,2", "1-6", "0-7")
+    choices = [choice(a_host("cell:2 core:4 pu:2", u), guest(2)) for u in used]
+    forwards = score.scores(choices)
+    assert score.scores(choices[::-1]) == pytest.approx(forwards[::-1])
+    assert len(set(forwards)) == len(used)
+
+
 def test_no_host_is_no_score() -> None:
     assert score.scores([]) == []

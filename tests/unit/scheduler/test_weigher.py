@@ -71,6 +71,37 @@ def test_after_the_filter_the_engine_is_not_asked_again(monkeypatch):
     assert names(hosts, asked)[0] == "nearly full"
 
 
+def test_the_same_answer_is_judged_once(monkeypatch):
+    hosts = three_hosts()
+    for turn in range(2):
+        asked = spec(dedicated(2))
+        passed = list(PinningFilter().filter_all(hosts, asked))
+        assert names(passed, asked) == ["nearly full", "half", "empty"], turn
+        monkeypatch.delattr(weigher.score, "choice", raising=False)
+
+
+def test_a_host_whose_usage_changed_is_judged_anew():
+    hosts = three_hosts()
+    for used, expected in (
+        (EMPTY, ["nearly full", "half", "empty"]),
+        ("0-6,8-14", ["empty", "nearly full", "half"]),
+        (EMPTY, ["nearly full", "half", "empty"]),
+    ):
+        hosts[0].numa_topology = HostState(used=used).numa_topology
+        asked = spec(dedicated(1))
+        passed = list(PinningFilter().filter_all(hosts, asked))
+        assert names(passed, asked) == expected
+
+
+def test_a_request_that_cannot_be_read_is_not_weighed(caplog):
+    asked = spec(dedicated(2))
+    asked.numa_topology = objects.InstanceNUMATopology(
+        cells=[objects.InstanceNUMACell(id=0)]
+    )
+    assert {weight for _, weight in order(three_hosts(), asked)} == {0.0}
+    assert "could not be weighed" in caplog.text
+
+
 def test_an_answer_for_another_usage_does_not_count():
     hosts, asked = three_hosts(), spec(dedicated(2))
     hosts = list(PinningFilter().filter_all(hosts, asked))
@@ -158,3 +189,15 @@ def test_devices_are_left_to_those_who_ask_for_them():
         cells = host.numa_topology.cells
         cells[1].pinned_cpus = set(cells[1].pcpuset)
     assert names(hosts, spec(dedicated(2))) == ["without", "with"]
+
+
+def test_devices_that_are_gone_are_not_remembered():
+    hosts = [state(used="8-15", name="a"), state(used="8-15", name="b")]
+    pool = {"product_id": "1", "vendor_id": "8086", "numa_node": 0}
+    for number, expected in ((0, ["b", "a"]), (1, ["a", "b"])):
+        for host in hosts:
+            host.pci_stats.pools = []
+        hosts[number].pci_stats.pools = [{**pool, "count": 4}]
+        asked = spec(dedicated(2))
+        passed = list(PinningFilter().filter_all(hosts, asked))
+        assert names(passed, asked) == expected
