@@ -29,6 +29,12 @@ from pinning_filter.scheduler.filter import PinningFilter
 CONF = conf.CONF
 POLICIES = ("stock", "packing", "ours", "flavors")
 UUID = "6a1b1fd7-9d0b-4ab4-a1f6-9d3c0c3d0c0e"
+#: Those of Nova's weighers that tell these hosts apart; the others look at
+#: disks, images, groups, aggregates, failures and the like, all of them alike.
+_NOVA_S = [
+    f"nova.scheduler.weights.{name}"
+    for name in ("ram.RAMWeigher", "cpu.CPUWeigher", "pci.PCIWeigher")
+]
 _WEIGHERS = {
     "ours": ["pinning_filter.scheduler.weigher.PinningWeigher"],
     "flavors": ["flavor_weigher.FlavorWeigher"],
@@ -73,7 +79,7 @@ class States:
         else:
             self._filter = PinningFilter()
         self._handler = weights.HostWeightHandler()
-        names = ["nova.scheduler.weights.all_weighers", *weigher]
+        names = [*_NOVA_S, *weigher]
         self._weighers = [
             each() for each in self._handler.get_matching_classes(names)
         ]

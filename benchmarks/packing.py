@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import gc
 import heapq
 import json
 import pathlib
@@ -165,7 +166,7 @@ def requests_for(mix: Mix, load: float, least: int) -> int:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Everything, as figures for a program; written after each seed."""
+    """Everything, as figures for a program; written after each part."""
     mixes = [mix for mix in MIXES if mix.name in options.mixes]
     found: dict[str, Any] = {"loads": options.loads, "mixes": {}}
     for mix in mixes:
@@ -185,8 +186,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             figures["seeds"][str(seed)] = _run_mix(
                 mix, options, figures["requests"], seed
             )
-        if options.json:
-            options.json.write_text(json.dumps(found, indent=1) + "\n")
+            if options.json:
+                options.json.write_text(json.dumps(found, indent=1) + "\n")
     return found
 
 
@@ -263,6 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     else:
         prepare()
+        gc.freeze()
         found = run(options)
     packing_report.show(found, sys.stdout.write)
     if options.plot:

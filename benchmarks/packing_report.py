@@ -57,16 +57,23 @@ def _table(name: str, mix: dict[str, Any], loads: Sequence[float]) -> str:
         + "   first refusal at",
     ]
     for row, text in ROWS.items():
-        if row in seeds[0]:
-            shares = map(statistics.fmean, _by_load(seeds, row))
+        if having := [seed for seed in seeds if row in seed]:
+            shares = map(statistics.fmean, _by_load(having, row))
             lines.append(
                 f"  {text:<22}"
                 + "".join(f"{share:8.3f}" for share in shares)
-                + _first(name, seeds, row)
+                + _first(name, having, row)
+                + _fewer(having, seeds)
             )
-    if {"packing", "ours"} <= seeds[0].keys():
-        lines += _difference(seeds)
+    both = [seed for seed in seeds if {"packing", "ours"} <= seed.keys()]
+    if both:
+        lines += _difference(both)
     return "\n".join([*lines, *_stranded(seeds), *_cures(seeds)])
+
+
+def _fewer(having: Sequence[Any], seeds: Sequence[Any]) -> str:
+    """Said of rows that were not run with every seed."""
+    return f" ({len(having)} of them)" if len(having) < len(seeds) else ""
 
 
 def _by_load(
@@ -113,8 +120,9 @@ def _stranded(seeds: Sequence[dict[str, Any]]) -> list[str]:
         "been enough for:"
     ]
     for row, text in ROWS.items():
-        if row in seeds[0] and not isinstance(seeds[0][row], list):
-            shares = _by_load(seeds, row, "free_when_refused")
+        having = [seed for seed in seeds if isinstance(seed.get(row), dict)]
+        if having:
+            shares = _by_load(having, row, "free_when_refused")
             lines.append(
                 f"  {text:<22}"
                 + "".join(f"{100 * statistics.fmean(s):8.1f}" for s in shares)
@@ -124,8 +132,7 @@ def _stranded(seeds: Sequence[dict[str, Any]]) -> list[str]:
 
 def _cures(seeds: Sequence[dict[str, Any]]) -> list[str]:
     """What migrations would do about such refusals of ours."""
-    if "ours" not in seeds[0]:
-        return []
+    seeds = [seed for seed in seeds if "ours" in seed]
     planned = sum(sum(seed["ours"]["planned"]) for seed in seeds)
     curable = sum(sum(seed["ours"]["curable"]) for seed in seeds)
     if not planned:
@@ -145,6 +152,14 @@ def _cures(seeds: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
+_STYLES = {
+    "bound": ("0.45", "--", ""),
+    "stock": ("tab:red", "-", "s"),
+    "packing": ("tab:orange", "-", "^"),
+    "ours": ("tab:blue", "-", "o"),
+}
+
+
 def plot(found: dict[str, Any], path: pathlib.Path) -> None:
     """Accepted share by load, a picture for each mix, as SVG."""
     import matplotlib
@@ -154,37 +169,49 @@ def plot(found: dict[str, Any], path: pathlib.Path) -> None:
     from matplotlib import pyplot
 
     mixes = [mix for mix in found["mixes"].values() if mix["seeds"]]
+    columns = min(3, len(mixes) + 1)
+    rows = -(-(len(mixes) + 1) // columns)
     figure, axes = pyplot.subplots(
-        1, len(mixes), figsize=(3.1 * len(mixes), 3.3), sharey=True
+        rows,
+        columns,
+        figsize=(3 * columns, 2.6 * rows),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
     )
-    styles = {
-        "bound": ("0.6", "--", ""),
-        "stock": ("tab:red", "-", "s"),
-        "packing": ("tab:orange", "-", "^"),
-        "ours": ("tab:blue", "-", "o"),
-    }
-    for axis, mix in zip(
-        [axes] if len(mixes) == 1 else axes, mixes, strict=True
-    ):
-        seeds = list(mix["seeds"].values())
-        for row, (colour, line, marker) in styles.items():
-            if row not in seeds[0]:
-                continue
-            shares = map(statistics.fmean, _by_load(seeds, row))
-            axis.plot(
-                found["loads"],
-                [100 * share for share in shares],
-                color=colour,
-                linestyle=line,
-                marker=marker,
-                markersize=4,
-                label=row,
-            )
-        axis.set_title(mix["title"], fontsize=10)
-        axis.set_xlabel("load (vCPUs asked / pCPUs)")
-        axis.grid(alpha=0.3)
-    first = axes if len(mixes) == 1 else axes[0]
-    first.set_ylabel("accepted vCPUs, %")
-    first.legend(loc="lower left", fontsize=8)
+    *pictures, last = list(axes.flat)[: len(mixes) + 1]
+    for axis, mix in zip(pictures, mixes, strict=True):
+        _picture(axis, mix, found["loads"])
+    for axis in list(axes.flat)[len(mixes) :]:
+        axis.axis("off")
+    lines, names = pictures[0].get_legend_handles_labels()
+    last.legend(lines, names, loc="center", frameon=False)
+    figure.supxlabel("load: vCPUs asked for / pCPUs", fontsize=10)
+    figure.supylabel("vCPUs taken in, %", fontsize=10)
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None, "Creator": None})
+    # White, not transparent: text and lines are dark.
+    figure.savefig(
+        path, facecolor="white", metadata={"Date": None, "Creator": None}
+    )
+
+
+def _picture(axis: Any, mix: dict[str, Any], loads: Sequence[float]) -> None:
+    seeds = list(mix["seeds"].values())
+    for row, (colour, line, marker) in _STYLES.items():
+        having = [seed for seed in seeds if row in seed]
+        if not having:
+            continue
+        shares = map(statistics.fmean, _by_load(having, row))
+        axis.plot(
+            loads,
+            [100 * share for share in shares],
+            color=colour,
+            linestyle=line,
+            marker=marker,
+            markersize=4,
+            label=row,
+        )
+    axis.set_title(mix["title"], fontsize=10)
+    axis.set_xticks(loads)
+    axis.tick_params(labelbottom=True)
+    axis.grid(alpha=0.3)
