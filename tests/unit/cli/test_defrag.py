@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import pathlib
+import re
+import shlex
 
 import pytest
 
@@ -173,3 +176,15 @@ def test_names_are_safe_on_a_terminal_and_in_a_shell(pinning_filter, tmp_path):
     assert answer.out.splitlines()[-1] == COMMAND.replace(
         "cmp1", "'b; rm x\\x1b[31m'"
     )
+
+
+def test_the_documentation_shows_what_it_says(pinning_filter, monkeypatch):
+    source = pathlib.Path(__file__).parents[3] / "doc" / "source"
+    text = (source / "weigher.rst").read_text("utf-8")
+    (shown,) = re.findall(
+        r"^   \$ pinning-filter (defrag .*)\n((?:   .+\n)+)", text, re.M
+    )
+    monkeypatch.chdir(source / "examples")
+    answer = pinning_filter(*shlex.split(shown[0]))
+    lines = [line.strip() for line in shown[1].splitlines()]
+    assert answer.out.splitlines() == lines
