@@ -109,7 +109,12 @@ def _fit(
             pci_requests,
             pci_stats,
         )
-    host = nova_host.host_from_nova(host_topology, cpu_ratio, ram_ratio)
+    host = nova_host.host_from_nova(
+        host_topology,
+        cpu_ratio,
+        ram_ratio,
+        networks=network_metadata is not None,
+    )
     placement = fit(
         host if told is None else told.told_of(host),
         nova_objects.request_from_nova(instance_topology, network_metadata),

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nova import objects
+from nova.objects import network_metadata
 
 from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.host import Host, HostCell, Pages, threads_of
@@ -40,6 +41,8 @@ _FIELDS = (
 #: What Nova counts guests by, too, and the fit can do without.
 _COUNTED = ("cpu_usage", "socket")
 _MISSING = object()
+_NO_NETWORKS = ()
+_NETWORKS = (network_metadata.NetworkMetadata, tuple)
 _NONE: frozenset[str] = frozenset()
 _NOWHERE: Mapping[int, int] = {}
 _PAGE_FIELDS = ("size_kb", "total", "used", "reserved")
@@ -49,9 +52,9 @@ def _reader(fields: Iterable[str]) -> Callable[[Any], Any]:
     return operator.attrgetter(*(f"_obj_{name}" for name in fields))
 
 
-#: What a cell says: fields, ``cpu_usage``, ``socket``, pages in use by size,
-#: how many pCPUs are pinned.
-_Says = tuple[tuple[Any, ...], Any, Any, list[float], int]
+#: What a cell says: fields, ``cpu_usage``, ``socket``, networks, pages in use
+#: by size, how many pCPUs are pinned.
+_Says = tuple[tuple[Any, ...], Any, Any, Any, list[float], int]
 
 #: Past the constructors, which take longer than all the rest.
 _new = tuple.__new__
@@ -77,8 +80,11 @@ class Known:
         #: Whether Nova's own accounting (``numa_usage_from_instance_numa``),
         #: which follows every choice of a host, finds all that it needs.
         self.countable = all(
-            pages and cpu_usage is not _MISSING and socket is not _MISSING
-            for _, cpu_usage, socket, pages, _ in says
+            pages
+            and cpu_usage is not _MISSING
+            and socket is not _MISSING
+            and isinstance(networks, _NETWORKS)
+            for _, cpu_usage, socket, networks, pages, _ in says
         )
         #: What was asked about the host -> the answer, for who asks again.
         self.answers: dict[object, Any] = {}
@@ -107,7 +113,7 @@ def known(
         kept = vars(topology).get(_KNOWN)
         if kept is None or kept.says != says:
             kept = vars(topology)[_KNOWN] = Known(says)
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, NotImplementedError, TypeError) as error:
         problems = _complaints(topology) or [str(error)]
         raise InvalidHost("host", problems) from error
     if countable and not kept.countable:
@@ -145,7 +151,8 @@ def _says(cell: objects.NUMACell) -> _Says:
     shared_used = getattr(cell, "_obj_cpu_usage", _MISSING)
     socket = getattr(cell, "_obj_socket", _MISSING)
     used = list(map(_read_used, fields[7]))
-    return fields, shared_used, socket, used, len(fields[2])
+    networks = getattr(cell, "_obj_network_metadata", _NO_NETWORKS)
+    return fields, shared_used, socket, networks, used, len(fields[2])
 
 
 def _host_cell(
@@ -156,8 +163,8 @@ def _host_cell(
     )
     if shared_used is _MISSING:
         shared_used = 0
-    if siblings is None or shared is None:
-        raise TypeError("a field is None")
+    if siblings is None or not isinstance(shared, set):
+        raise TypeError("siblings or cpuset are not sets")
     # One look at all numbers: negative if one is, an error if one is none.
     if number | shared_used | memory | used < 0:
         raise TypeError("a number is below 0")
@@ -186,12 +193,16 @@ def _host_cell(
 
 def _pages(mempages: list[objects.NUMAPagesTopology]) -> list[Pages]:
     try:
-        return [_new(Pages, _read_pages(each)) for each in mempages]
+        found = [_new(Pages, _read_pages(each)) for each in mempages]
     except AttributeError:
         # Before Liberty pages had no "reserved".
-        return [
+        found = [
             Pages(pages.size_kb, pages.total, pages.used) for pages in mempages
         ]
+    for size_kib, total, used, reserved in found:
+        if size_kib | total | reserved < 0 or used < 0:
+            raise TypeError("a number of memory pages is below 0")
+    return found
 
 
 def _with_networks(read: HostCell, cell: objects.NUMACell) -> HostCell:
@@ -228,4 +239,7 @@ def _complaints(topology: Any, countable: bool = False) -> list[str]:
             ]
             if not kept.get("_obj_mempages"):
                 problems.append(f"{where} memory pages are missing")
+            networks = kept.get("_obj_network_metadata", _NO_NETWORKS)
+            if not isinstance(networks, _NETWORKS):
+                problems.append(f"{where} network_metadata is {networks}")
     return problems

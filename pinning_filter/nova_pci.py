@@ -107,7 +107,10 @@ class NovaDevices:
     ) -> None:
         self._requests = list(pci_requests or ())
         self._mapping = provider_mapping
-        self._stats = self._condensed(light(pci_stats))
+        pci_stats = light(pci_stats)
+        #: Devices named, by provider; empty where a request names none.
+        self._named = self._names(pci_stats)
+        self._stats = self._condensed(pci_stats)
         self._free = free(self._stats.pools)
         self.requested = bool(self._requests)
         self.attempts: list[Callable[[Sequence[int]], bool]] = [
@@ -115,19 +118,22 @@ class NovaDevices:
             for order in orders(self._requests)
         ]
 
+    def _names(self, pci_stats: Any) -> Mapping[str, int]:
+        named: collections.Counter[str] = collections.Counter()
+        for request in self._requests:
+            uuids = pci_stats._get_rp_uuids_for_request(self._mapping, request)
+            if not uuids:
+                return {}
+            named.update(uuids)
+        return named
+
     def _condensed(self, pci_stats: Any) -> Any:
         """The same statistics with fewer pools, if that changes no answer.
 
         Where every request names its providers, pools of other providers
         only count towards what is near: alike ones can be one.
         """
-        named: set[str] = set()
-        for request in self._requests:
-            uuids = pci_stats._get_rp_uuids_for_request(self._mapping, request)
-            if not uuids:
-                return pci_stats
-            named.update(uuids)
-        pools = pci_stats.pools
+        named, pools = self._named, pci_stats.pools
         if not named or not pci_stats._assert_one_pool_per_rp_uuid(pools):
             return pci_stats
         kept: list[stats.Pool] = []
@@ -213,12 +219,15 @@ class NovaDevices:
         supplies = []
         for index, pool in enumerate(self._stats.pools):
             masks = [near[index] for near in reaches if index in near]
+            # Where providers are named, so are the devices of each.
+            named = self._named.get(pool.get("rp_uuid"), pool["count"])
+            count = min(pool["count"], named)
             if None in masks:
-                supplies.append((0, pool["count"]))
+                supplies.append((0, count))
             elif mask := functools.reduce(
                 lambda one, other: one | (other or 0), masks, 0
             ):
-                supplies.append((mask, pool["count"]))
+                supplies.append((mask, count))
         return tuple(supplies)
 
     def _reach(

@@ -121,9 +121,10 @@ def _told(version: str, text: str) -> Told:
 def told_by(stats: Mapping[str, str | None] | None) -> Iterator[None]:
     """Within, :func:`current` is what these ``stats`` say.
 
-    For the fit that Nova calls itself, with a topology and nothing more.
+    For the fit that Nova calls itself, with a topology and nothing more. No
+    stats at all say nothing: not even that the host runs plain Nova.
     """
-    token = _current.set(read(stats))
+    token = _current.set(None if stats is None else read(stats))
     try:
         yield
     finally:

@@ -157,7 +157,8 @@ def _memory(
     if need % size:
         yield f"{need} KiB are not whole pages of {size} KiB"
     if need > free:
-        yield f"{need} KiB in pages of {size} KiB, of which {free:g} are free"
+        room = f"{free:.15g} are free"
+        yield f"{need} KiB in pages of {size} KiB, of which {room}"
 
 
 def _plain_memory(
@@ -174,7 +175,7 @@ def _plain_memory(
     if request.pinned:
         room = free
     if need > room:
-        yield f"{need} KiB of memory, of which there are {room:g}"
+        yield f"{need} KiB of memory, of which there are {room:.15g}"
 
 
 def _shared(

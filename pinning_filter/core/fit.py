@@ -344,10 +344,11 @@ def _unmet(covers: Sequence[tuple[Cover, Fact]], chosen: int) -> Fact | None:
 def _device_fact(devices: Devices, cells: Sequence[HostCell]) -> Fact:
     """How near the given host cells come to the devices asked for."""
     everything = (1 << len(cells)) - 1
-    short = [
+    found = [
         (cover.reached(everything), cover.needed)
         for cover in devices.covers(cells)
-        if not cover.met(everything)
     ]
-    free, needed = min(short, default=(0, 0))
+    short = [(free, needed) for free, needed in found if free < needed]
+    # Enough by count, yet Nova has no use for them.
+    free, needed = min(short or found, default=(0, 0))
     return Fact(Code.DEVICES, needed, free, "PCI devices")

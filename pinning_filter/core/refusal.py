@@ -78,9 +78,9 @@ def amount(number: float, unit: str) -> str:
     if unit == "KiB":
         for step, name in ((1 << 20, "GiB"), (1 << 10, "MiB")):
             if abs(number) >= step and number % step == 0:
-                return f"{number / step:g} {name}"
-        return f"{number:g} KiB"
-    return f"{number:g}"
+                return f"{number / step:.15g} {name}"
+        return f"{number:.15g} KiB"
+    return f"{number:.15g}"
 
 
 _CLAUSES = {

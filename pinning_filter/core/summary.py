@@ -126,7 +126,7 @@ def _wishes(request: Request) -> list[str]:
 def _clause(reason: Reason, total: int) -> str:
     """One reason as a clause about the hosts that were refused for it."""
     fact = reason.fact
-    amount = _memory if fact.unit == "KiB" else "{:g}".format
+    amount = _memory if fact.unit == "KiB" else "{:.15g}".format
     one = reason.hosts == 1
     hosts = _hosts(reason.hosts, total)
     return _CLAUSES[fact.code].format(
@@ -154,7 +154,7 @@ def _count(number: int, what: str) -> str:
 def _memory(kib: float) -> str:
     """Rounded down to whole MiB, so that too little never looks enough."""
     if kib < 1 << 10:
-        return f"{kib:g} KiB"
+        return f"{kib:.15g} KiB"
     mib = int(kib) >> 10
     return f"{mib >> 10} GiB" if mib % (1 << 10) == 0 else f"{mib} MiB"
 

@@ -64,8 +64,9 @@ def fitting(
             fits = providers.served(mapping, fits_beside)
         if fits is None or (fits and not answer):
             found = fit_one(mapping)
-            answer = answer or found
             fits = bool(found)
+            if answer is None or (fits and not answer):
+                answer = found
         verdicts[key] = fits
     assert answer is not None
     return answer, [verdicts[key] for key in keys]

@@ -8,7 +8,8 @@ a host says of itself (``pinning_filter.nova_stats``) changes how it is asked.
   is the same. For a guest of several Nova's answer may be wrong, so it is
   worked out here beforehand, and the host passes only if it is right.
 
-Knows what Nova's fit gets wrong in one respect only: that it may take years.
+Knows of what Nova's fit gets wrong that it may take years, and that its first
+try is right.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def _first_try(
     """Whether Nova comes to the same answer without trying another.
 
     What it gets wrong with several guest cells it mixes up with what it
-    remembers of earlier tries; with isolated emulator threads there is more.
+    remembers of earlier tries. With isolated emulator threads there is more,
+    and of a host cell without cores it raises.
     """
     request = answer.request
     first = in_order(host, request, devices, strategy)
@@ -103,6 +105,7 @@ def _first_try(
     return not request.emulator_isolated and all(
         placed.host_cell is cell
         and placed.guest_cell.vcpus
+        and cell.siblings
         and siblings.take(cell, len(placed.pinning), policy).usual
         for placed, cell in zip(answer.cells, first, strict=False)
     )
@@ -192,7 +195,7 @@ def install() -> None:
 def _knowing(nova_s: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(nova_s)
     def _locked_consume_from_request(self: Any, spec_obj: Any) -> Any:
-        with nova_stats.told_by(self.stats):
+        with nova_stats.told_by(getattr(self, "stats", None)):
             return nova_s(self, spec_obj)
 
     return _locked_consume_from_request

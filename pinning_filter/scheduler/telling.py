@@ -61,8 +61,8 @@ def verdict(
     LOG.debug(
         "%(host)s, %(node)s %(verdict)s: %(why)s",
         {
-            "host": host_state.host,
-            "node": host_state.nodename,
+            "host": getattr(host_state, "host", "?"),
+            "node": getattr(host_state, "nodename", "?"),
             "verdict": "fits" if answer else "does not fit",
             "why": (
                 answer.text

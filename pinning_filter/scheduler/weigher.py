@@ -8,7 +8,6 @@ after any other filter it asks the engine itself. The rules are not here.
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from pinning_filter import (
     nova_fit,
     nova_host,
     nova_objects,
+    nova_pci,
     nova_stats,
     opts,
 )
@@ -180,8 +180,8 @@ def _devices(state: Any) -> Mapping[int, int]:
     pools = state.pci_stats.pools if state.pci_stats else ()
     if not pools:
         return _NO_DEVICES
-    free: collections.Counter[int] = collections.Counter()
-    for pool in pools:
-        if pool.get("numa_node") is not None:
-            free[pool["numa_node"]] += pool["count"]
-    return free
+    return {
+        node: count
+        for node, count in nova_pci.free(pools).items()
+        if node is not None and count > 0
+    }

@@ -43,6 +43,11 @@ from pinning_filter.core.refusal import Code, Fact, Refusal
             id="memory that is no whole MiB",
         ),
         pytest.param(
+            Fact(Code.MEMORY, 1200000 << 10, 63123460, "KiB", 0),
+            "host cell 0: needs 1200000 MiB of free memory, has 63123460 KiB",
+            id="much memory, to the last digit",
+        ),
+        pytest.param(
             Fact(Code.SHARED_RATIO, 2, 1.5, "vCPUs", 0),
             "host cell 0: needs room for 2 shared vCPUs, the CPU allocation "
             "ratio leaves 1.5",

@@ -286,6 +286,12 @@ def set_to(name, value, index=0):
     return spoil
 
 
+def page(name, value):
+    return lambda host: setattr(
+        cell_of(host).mempages[0], f"_obj_{name}", value
+    )
+
+
 def attribute(name, value):
     return lambda host: setattr(host, name, value)
 
@@ -311,6 +317,15 @@ SPOILT = {
         "mempages", []
     ),
     "two cells of one id": set_to("id", 1),
+    "networks that are None": set_to("network_metadata", None),
+    "networks that are junk": set_to("network_metadata", object()),
+    "shared pCPUs as text": set_to("cpuset", "0-3"),
+    "pages in use that are None": page("used", None),
+    "reserved pages as text": page("reserved", "1"),
+    "pages fewer than none": page("total", -1),
+    "pages without a size": lambda host: delattr(
+        cell_of(host).mempages[0], "_obj_size_kb"
+    ),
     "sibling sets that overlap": set_to("siblings", [{0, 1}, {0, 1}, {0, 1}]),
     "a topology that is text": attribute("numa_topology", "0-3"),
     "a topology that is none": attribute(
@@ -348,6 +363,36 @@ def test_one_bad_host_is_refused_and_named_once(spoil, caplog):
     told = [r for r in caplog.records if "bad-host" in r.getMessage()]
     assert len(told) == 1
     assert told[0].levelno == logging.WARNING
+
+
+def test_networks_that_nobody_asks_for_are_not_looked_into():
+    host, request = HostState(), dedicated(2)
+    cell_of(host).network_metadata = objects.NetworkMetadata()
+    assert passing([host], spec(request)) == ["good"]
+    assert nova_fit.numa_fit_instance_to_host(
+        host.numa_topology, twins.instance(request), {}
+    )
+
+
+def test_a_host_without_a_name_is_refused_at_debug_too(caplog):
+    caplog.set_level(logging.DEBUG, "pinning_filter")
+    host = HostState(used="0-15")
+    del host.nodename
+    assert passing([host], spec(dedicated(1))) == []
+
+
+def test_devices_that_are_not_near_are_counted_by_name(caplog):
+    caplog.set_level(logging.DEBUG, "pinning_filter")
+    host = HostState()
+    host.pci_stats.pools = [pool(0, "near", 5), pool(1, "far", 5)]
+    host.allocation_candidates = [
+        {"mappings": {f"{PORTS}-0": ["near"], f"{PORTS}-1": ["far"]}}
+    ]
+    requests = objects.InstancePCIRequests(requests=[device(count=2)])
+    assert passing([host], spec(dedicated(2), pci_requests=requests)) == []
+    assert (
+        "host cell 0: needs 2 PCI devices near the guest's NUMA cells, has 1"
+    ) in caplog.text
 
 
 def test_a_missing_field_is_named(caplog):

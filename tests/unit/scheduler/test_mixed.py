@@ -7,6 +7,7 @@ from nova import objects
 from nova.scheduler import host_manager
 
 from pinning_filter import nova_fit, nova_stats
+from pinning_filter.core.request import CpuPolicy, GuestCell, Request
 from pinning_filter.scheduler import mixed
 from pinning_filter.scheduler.filter import PinningFilter
 from tests.property import twins
@@ -180,6 +181,20 @@ def test_nova_is_not_asked_where_its_first_try_fits(monkeypatch):
     assert passing([found], spec(dedicated(2, 2))) == ["good"]
 
 
+def test_a_host_cell_without_cores_on_which_nova_raises(caplog):
+    found = host("cell:2 core:4")
+    cell = found.numa_topology.cells[1]
+    cell.cpuset, cell.pcpuset, cell.siblings = {4, 5, 6, 7}, set(), []
+    request = Request(
+        (
+            GuestCell(dedicated=frozenset({0, 1}), memory_kib=1 << 19),
+            GuestCell(shared=frozenset({2}), memory_kib=1 << 19),
+        ),
+        CpuPolicy.MIXED,
+    )
+    assert "fails (ValueError)" in reason(found, spec(request), caplog)
+
+
 def test_the_request_stays_as_it_was():
     found, request = nova_gives_a_pcpu_twice()
     before = request.numa_topology.obj_to_primitive()
@@ -248,7 +263,9 @@ def test_what_is_counted_on_a_host_knows_what_the_host_says(monkeypatch):
     state = host_manager.HostState("host", "node", "cell")
     state.stats = OURS
     state.consume_from_request(spec(dedicated(1)))
-    assert told == [nova_stats.Told("1.0")]
+    state.stats = None
+    state.consume_from_request(spec(dedicated(1)))
+    assert told == [nova_stats.Told("1.0"), None]
     assert nova_stats.current() is None
 
 
