@@ -21,6 +21,8 @@ from lab import cloud, layout
 _numbers = itertools.count(1)
 #: Seconds that anything asynchronous may take, and between two looks.
 PATIENCE = 300
+#: Seconds after which a server that is still there is deleted again.
+ASK_AGAIN = 30
 TICK = 0.5
 
 
@@ -170,13 +172,20 @@ def servers() -> list[str]:
 
 
 def delete_all() -> None:
-    """Delete every server and wait until they are gone."""
-    for server in servers():
-        sdk().compute.delete_server(server, ignore_missing=True)
+    """Delete every server and wait until they are gone.
+
+    Nova forgets a request for which its broker was not there, so it is asked
+    again, as its user would.
+    """
     limit = time.monotonic() + PATIENCE
+    again = 0.0
     while left := servers():
         if time.monotonic() > limit:
             raise TimeoutError(f"not deleted in {PATIENCE} s: {left}")
+        if time.monotonic() >= again:
+            again = time.monotonic() + ASK_AGAIN
+            for server in left:
+                sdk().compute.delete_server(server, ignore_missing=True)
         time.sleep(TICK)
 
 
