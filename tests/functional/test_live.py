@@ -185,6 +185,15 @@ def test_a_cell_that_does_not_answer_is_reported_and_survived(
     assert status == 4
     assert "cell far-away does not answer" in err
     assert "smt" in out
+    # No flavor named: those in use are looked for in every cell.
+    cloud = small_cloud
+    cloud.boot(cloud.flavor(2, hw__cpu_policy="dedicated"), name="here")
+    assert run("capacity")[0] == 4
+    assert run("explain", "here")[0] == 4
+    status, _, err = run("explain", "there")
+    assert status == 2
+    assert "no servers have the name 'there'" in err
+    assert "no answer from cells far-away" in err
 
 
 def test_nothing_is_written(small_cloud, run):

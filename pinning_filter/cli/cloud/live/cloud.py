@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
+import itertools
 
 from nova import conf, objects, servicegroup
 
 from pinning_filter.cli.cloud.live import guests as live_guests
-from pinning_filter.cli.cloud.live import nodes, placement, reading
+from pinning_filter.cli.cloud.live import nodes, placement
 from pinning_filter.cli.cloud.live.session import Session
 from pinning_filter.cli.cloud.snapshot import Aggregate, Flavor, Node, Snapshot
-from pinning_filter.cli.output import InputError
 
 #: What of a flavor decides on where its servers go.
 _SPECS = (
@@ -64,16 +63,11 @@ def flavors_in_use(session: Session) -> set[str]:
 
     :raises InputError: if the API database does not answer.
     """
-    ids: set[int] = set()
-    for cell in session.cells():
-        # Cells that do not answer are reported where their hosts are missing.
-        with contextlib.suppress(InputError):
-            ids |= reading.asked(
-                reading.cell_name(cell),
-                session.timeout,
-                reading.in_cell(cell, live_guests.flavor_ids),
-                session.context,
-            )
+    # Cells that do not answer are reported where their hosts are missing.
+    found, _ = session.each_cell(
+        lambda targeted, cell: live_guests.flavor_ids(targeted)
+    )
+    ids = set().union(*found)
     flavors = session.api(objects.FlavorList.get_all)
     return {flavor.name for flavor in flavors if flavor.id in ids}
 
@@ -83,25 +77,10 @@ def _nodes(
 ) -> tuple[list[tuple[Node, str]], dict[str, str]]:
     """Compute nodes, and the cells that did not answer, with the cause."""
     up = servicegroup.API().service_is_up
-    readers = {
-        reading.cell_name(cell): reading.Reader(
-            reading.in_cell(cell, nodes.nodes),
-            session.context,
-            cell,
-            up,
-            guests,
-        )
-        for cell in session.cells()
-        if not cell.is_cell0()
-    }
-    found: list[tuple[Node, str]] = []
-    unreachable = {}
-    for name, reader in readers.items():
-        try:
-            found += reader.result(session.timeout)
-        except Exception as error:
-            unreachable[name] = reading.why(error)
-    return found, unreachable
+    found, unreachable = session.each_cell(
+        lambda targeted, cell: nodes.nodes(targeted, cell, up, guests)
+    )
+    return list(itertools.chain.from_iterable(found)), unreachable
 
 
 def _flavor(flavor: objects.Flavor) -> Flavor:

@@ -20,7 +20,6 @@ from nova.scheduler import filters, host_manager, utils
 from pinning_filter.cli.cloud.live import nodes, placement, reading
 from pinning_filter.cli.cloud.live.session import Session
 from pinning_filter.cli.judging.verdicts import ANSWERED, Others
-from pinning_filter.cli.output import InputError
 
 #: The candidate of a host that the Placement API was not asked about.
 _ANY: dict[str, Any] = {"allocations": {}, "mappings": {}}
@@ -53,18 +52,8 @@ def ask(
         return others
     if asker.candidates is not None:
         others.offered = set()
-    for cell in session.cells():
-        if cell.is_cell0():
-            continue
-        # Cells that do not answer are reported where their hosts are missing.
-        with contextlib.suppress(InputError):
-            reading.asked(
-                reading.cell_name(cell),
-                session.timeout,
-                reading.in_cell(cell, asker.ask_cell),
-                session.context,
-                names,
-            )
+    # Cells that do not answer are reported where their hosts are missing.
+    session.each_cell(lambda targeted, cell: asker.ask_cell(targeted, names))
     return others
 
 

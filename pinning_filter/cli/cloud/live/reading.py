@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import sqlalchemy
 from nova import context, exception, objects
@@ -18,6 +18,8 @@ from sqlalchemy import event
 
 from pinning_filter.cli.columns import one_line
 from pinning_filter.cli.output import InputError
+
+_Answer = TypeVar("_Answer")
 
 _reading = threading.local()
 #: Statements that change nothing.
@@ -128,21 +130,32 @@ def asked(
         raise InputError(f"{whom} cannot be read: {why(error)}") from error
 
 
-def in_cell(
-    cell: objects.CellMapping, function: Callable[..., Any]
-) -> Callable[..., Any]:
-    """The function, with a context that points at the cell's database."""
+def each_cell(
+    cells: Iterable[objects.CellMapping],
+    timeout: float,
+    admin: context.RequestContext,
+    call: Callable[[context.RequestContext, objects.CellMapping], _Answer],
+) -> tuple[list[_Answer], dict[str, str]]:
+    """What cells answer, and why the others do not, by their names.
 
-    def run(admin: context.RequestContext, *args: Any) -> Any:
+    All are asked at the same time, so that silent ones are waited for once.
+
+    :param call: takes a context that points at the cell's database.
+    """
+
+    def ask(cell: objects.CellMapping) -> _Answer:
         with context.target_cell(admin, cell) as targeted:
-            return function(targeted, *args)
+            return call(targeted, cell)
 
-    return run
-
-
-def cell_name(cell: objects.CellMapping) -> str:
-    """What a cell (v2) is called."""
-    return cell.name or cell.uuid
+    readers = [(cell.name or cell.uuid, Reader(ask, cell)) for cell in cells]
+    answers: list[_Answer] = []
+    silent: dict[str, str] = {}
+    for name, reader in readers:
+        try:
+            answers.append(reader.result(timeout))
+        except Exception as error:
+            silent[name] = why(error)
+    return answers, silent
 
 
 #: The password of a database's address, which some errors repeat.

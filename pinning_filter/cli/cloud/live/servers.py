@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from nova import exception, objects
 from nova.scheduler import request_filter
 
-from pinning_filter.cli.cloud.live import guests, reading
+from pinning_filter.cli.cloud.live import guests
 from pinning_filter.cli.cloud.live.session import UUID, Session
 from pinning_filter.cli.inputs import nova as nova_inputs
 from pinning_filter.cli.judging import nova_question
@@ -58,17 +56,11 @@ def of_spec(
 def _find(session: Session, server: str) -> tuple[str, str]:
     """UUID and fault of a server, wherever it is."""
     by_uuid = bool(UUID.fullmatch(server))
-    found: dict[str, str] = {}
-    for cell in session.cells():
-        with contextlib.suppress(InputError):
-            found |= reading.asked(
-                reading.cell_name(cell),
-                session.timeout,
-                reading.in_cell(cell, guests.servers),
-                session.context,
-                server,
-                by_uuid,
-            )
+    answers, silent = session.each_cell(
+        lambda targeted, cell: guests.servers(targeted, server, by_uuid),
+        cell0=True,
+    )
+    found = {uuid: fault for each in answers for uuid, fault in each.items()}
     if by_uuid and not found:
         # Its cell may not answer; its request is in the API database.
         return server.lower(), ""
@@ -76,5 +68,6 @@ def _find(session: Session, server: str) -> tuple[str, str]:
         raise InputError(
             f"SERVER: {len(found) or 'no'} servers have the name {server!r}"
             + (f", say which: {', '.join(sorted(found))}" if found else "")
+            + (f"; no answer from cells {', '.join(silent)}" if silent else "")
         )
     return next(iter(found.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from nova import conf, config, context, objects, utils
 from nova.scheduler.client import report
@@ -13,6 +13,8 @@ from nova.scheduler.client import report
 from pinning_filter import opts
 from pinning_filter.cli.cloud.live import reading
 from pinning_filter.cli.output import InputError
+
+_Answer = TypeVar("_Answer")
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 
@@ -43,12 +45,24 @@ class Session:
             whom, self.timeout, function, self.context, *args
         )
 
-    def cells(self) -> list[objects.CellMapping]:
-        """The cells (v2), cell0 too.
+    def each_cell(
+        self,
+        call: Callable[[context.RequestContext, objects.CellMapping], _Answer],
+        *,
+        cell0: bool = False,
+    ) -> tuple[list[_Answer], dict[str, str]]:
+        """As :func:`reading.each_cell`, of the cells that Nova has.
 
+        :param cell0: whether to ask cell0 too, which has no hosts.
         :raises InputError: if the API database does not answer.
         """
-        return self.api(objects.CellMappingList.get_all)
+        cells = self.api(objects.CellMappingList.get_all)
+        return reading.each_cell(
+            [cell for cell in cells if cell0 or not cell.is_cell0()],
+            self.timeout,
+            self.context,
+            call,
+        )
 
     def image(self, name: str) -> dict[str, str]:
         """The properties of an image, asked from Glance as Nova.
