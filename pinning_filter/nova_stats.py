@@ -16,6 +16,7 @@ import contextvars
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from importlib import metadata
 from typing import NamedTuple
 
 from oslo_log import log as logging
@@ -70,6 +71,12 @@ NOTHING = Told()
 _current: contextvars.ContextVar[Told | None] = contextvars.ContextVar(
     "pinning_filter_told", default=None
 )
+
+
+@functools.cache
+def version() -> str:
+    """The version of this project that is installed."""
+    return metadata.version("pinning-filter")
 
 
 def write(version: str, caches: Caches) -> dict[str, str]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-from importlib import metadata
 from typing import Any
 
 import nova.conf
@@ -68,7 +67,7 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
             "distances: %(distances)s, emulator threads on the first cell: "
             "%(emulator)s",
             {
-                "version": version(),
+                "version": nova_stats.version(),
                 "topology": ours.guest_cpu_topology,
                 "caches": bool(self._aligned_caches()),
                 "distances": ours.guest_numa_distances,
@@ -86,7 +85,9 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         """Nova's report, with what the schedulers are to know of us."""
         resources = super().get_available_resource(nodename)
-        stats = nova_stats.write(version(), self._aligned_caches())
+        stats = nova_stats.write(
+            nova_stats.version(), self._aligned_caches()
+        )
         resources["stats"] = {**(resources.get("stats") or {}), **stats}
         return resources
 
@@ -219,9 +220,3 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
                 "Last-level caches and NUMA distances are not known: %s", error
             )
             return Host(())
-
-
-@functools.cache
-def version() -> str:
-    """The version of this project that is installed."""
-    return metadata.version("pinning-filter")

@@ -44,6 +44,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         nova_fit.install()
         mixed.install()
         opts.register(conf.CONF)
+        telling.filter_is_on()
         #: Hosts that could not be read, with the cause that was logged.
         self._unreadable: dict[str, str] = {}
 

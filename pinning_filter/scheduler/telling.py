@@ -1,4 +1,4 @@
-"""What the filter says about its verdicts: in the log and in the fault.
+"""What the filter says: that it is on, and its verdicts, in log and fault.
 
 Beside the filter, which decides. The words about one host are those of
 ``core.refusal``, about many those of ``core.summary``; here is who gets them.
@@ -7,6 +7,7 @@ Beside the filter, which decides. The words about one host are those of
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging as standard_logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 from nova import conf, exception, objects
 from oslo_log import log as logging
 
+from pinning_filter import nova_stats
 from pinning_filter.core import cpuset, summary
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.refusal import Refusal
@@ -24,6 +26,44 @@ LOG = logging.getLogger(__name__)
 
 #: What Nova keeps of a fault's message, less what it puts in front of ours.
 _LONGEST = 255 - len("No valid host was found. ")
+
+
+@functools.cache
+def filter_is_on() -> None:
+    """Say so, once in a process."""
+    scheduler, ours = conf.CONF.filter_scheduler, conf.CONF.pinning_filter
+    LOG.info(
+        "PinningFilter %(version)s is on: core_choice is %(choice)s, "
+        "explain_in_fault is %(fault)s. Compute nodes that do not run its "
+        "driver count as plain Nova.",
+        {
+            "version": nova_stats.version(),
+            "choice": ours.core_choice,
+            "fault": ours.explain_in_fault,
+        },
+    )
+    if "NUMATopologyFilter" in scheduler.enabled_filters:
+        LOG.warning(
+            "NUMATopologyFilter is enabled beside PinningFilter: hosts are "
+            "fitted twice, and servers that NUMATopologyFilter refuses first "
+            "are not told why. Take it out of [filter_scheduler] "
+            "enabled_filters."
+        )
+
+
+@functools.cache
+def weigher_is_on() -> None:
+    """Say so, once in a process."""
+    LOG.info(
+        "PinningWeigher %(version)s is on: pinning_weight_multiplier is "
+        "%(multiplier)s where a host aggregate does not set its own.",
+        {
+            "version": nova_stats.version(),
+            "multiplier": (
+                conf.CONF.pinning_filter.pinning_weight_multiplier
+            ),
+        },
+    )
 
 
 def refused(

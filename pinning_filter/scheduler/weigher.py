@@ -27,7 +27,7 @@ from pinning_filter.core import score
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.placement import Placement
-from pinning_filter.scheduler import answers
+from pinning_filter.scheduler import answers, telling
 
 LOG = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class PinningWeigher(weights.BaseHostWeigher):
     def __init__(self) -> None:
         super().__init__()
         answers.want()
+        telling.weigher_is_on()
 
     def weight_multiplier(self, host_state: Any) -> float:
         """The option, or what an aggregate of the host says instead."""

@@ -4,13 +4,15 @@ import logging
 
 import pytest
 from nova import conf, exception
+from nova.scheduler.filters import numa_topology_filter
 from oslo_config import cfg
 from oslo_context import context
 from oslo_log import formatters, log
 
-from pinning_filter import nova_fit
+from pinning_filter import nova_fit, nova_stats
 from pinning_filter.scheduler import telling
 from pinning_filter.scheduler.filter import PinningFilter
+from pinning_filter.scheduler.weigher import PinningWeigher
 from tests.unit.scheduler.test_filter import UUID, HostState, dedicated, spec
 
 SHORT = (
@@ -21,6 +23,8 @@ SHORT = (
 
 @pytest.fixture(autouse=True)
 def _stock_afterwards():
+    PinningFilter()  # says that it is on, before what is tested is said
+    nova_fit.uninstall()
     yield
     nova_fit.uninstall()
 
@@ -53,6 +57,63 @@ def told(caplog, level=logging.INFO):
         for record in caplog.records
         if record.levelno == level and record.name.startswith("pinning")
     ]
+
+
+@pytest.fixture
+def starting(caplog):
+    """A process that has said nothing yet, with these filters enabled."""
+    caplog.set_level(logging.INFO)
+
+    def enable(*names):
+        conf.CONF.set_override("enabled_filters", names, "filter_scheduler")
+        telling.filter_is_on.cache_clear()
+        telling.weigher_is_on.cache_clear()
+
+    yield enable
+    conf.CONF.clear_override("enabled_filters", "filter_scheduler")
+
+
+def test_the_log_says_once_that_the_filter_is_on(starting, caplog):
+    starting("ComputeFilter", "PinningFilter")
+    for _ in range(3):
+        list(PinningFilter().filter_all([HostState()], asked(2)))
+    assert told(caplog) == [
+        f"PinningFilter {nova_stats.version()} is on: core_choice is nova, "
+        "explain_in_fault is True. Compute nodes that do not run its driver "
+        "count as plain Nova."
+    ]
+    assert told(caplog, logging.WARNING) == []
+
+
+def test_the_log_says_once_that_the_weigher_is_on(starting, caplog):
+    starting()
+    for _ in range(3):
+        PinningWeigher()
+    assert told(caplog) == [
+        f"PinningWeigher {nova_stats.version()} is on: "
+        "pinning_weight_multiplier is 10000.0 where a host aggregate does not "
+        "set its own."
+    ]
+
+
+def test_both_filters_at_once_are_warned_of(starting, caplog):
+    starting("NUMATopologyFilter", "PinningFilter")
+    PinningFilter()
+    PinningFilter()
+    (warning,) = told(caplog, logging.WARNING)
+    assert warning.startswith(
+        "NUMATopologyFilter is enabled beside PinningFilter"
+    )
+
+
+def test_beside_ours_nova_s_filter_asks_our_engine():
+    """One vCPU too many, which Nova's own fit does not see."""
+    stock = numa_topology_filter.NUMATopologyFilter()
+    request = spec(dedicated(1, 1, 2), specs={"hw:cpu_policy": "dedicated"})
+    host = HostState("cell:3 core:1")
+    assert stock.host_passes(host, request)
+    PinningFilter()
+    assert not stock.host_passes(HostState("cell:3 core:1"), request)
 
 
 def test_who_asks_for_one_server_is_told_why_there_is_no_host():
