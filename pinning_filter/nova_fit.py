@@ -109,15 +109,15 @@ def _fit(
             pci_requests,
             pci_stats,
         )
+    request = nova_objects.request_from_nova(
+        instance_topology, network_metadata
+    )
     host = nova_host.host_from_nova(
-        host_topology,
-        cpu_ratio,
-        ram_ratio,
-        networks=network_metadata is not None,
+        host_topology, cpu_ratio, ram_ratio, networks=request.networks
     )
     placement = fit(
         host if told is None else told.told_of(host),
-        nova_objects.request_from_nova(instance_topology, network_metadata),
+        request,
         devices(pci_stats, pci_requests, provider_mapping),
         strategy(told),
     )

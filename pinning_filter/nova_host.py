@@ -72,11 +72,13 @@ class Known:
     change in place, as tests may, is looked at nevertheless.
     """
 
-    __slots__ = ("answers", "cells", "countable", "says")
+    __slots__ = ("_near", "answers", "cells", "countable", "says")
 
     def __init__(self, says: Sequence[_Says]) -> None:
         self.says = says  #: what the topology said when it was read
+        #: The host cells, without the networks that they are near to.
         self.cells = [_host_cell(*each) for each in says]
+        self._near: list[HostCell] | None = None
         #: Whether Nova's own accounting (``numa_usage_from_instance_numa``),
         #: which follows every choice of a host, finds all that it needs.
         self.countable = all(
@@ -90,6 +92,23 @@ class Known:
         self.answers: dict[object, Any] = {}
         if len({cell[0] for cell in self.cells}) < len(says):
             raise InvalidHost("host", ["several NUMA cells have the same id"])
+
+    def host(
+        self,
+        cpu_ratio: float | None,
+        ram_ratio: float | None,
+        networks: bool,
+    ) -> Host:
+        """The host: always of the same host cells, not of equal ones.
+
+        :param networks: whether to read what networks the cells are near to.
+        :raises InvalidHost: if these are to be read, and cannot be.
+        """
+        if not networks:
+            return Host(self.cells, cpu_ratio, ram_ratio)
+        if self._near is None:
+            self._near = list(map(_with_networks, self.cells, self.says))
+        return Host(self._near, cpu_ratio, ram_ratio)
 
     def remember(self, asked: object, answer: Any) -> None:
         """Keep an answer; not for ever, if many things are asked."""
@@ -135,10 +154,7 @@ def host_from_nova(
     :param networks: whether to read what networks the cells are near to.
     :raises InvalidHost: naming every field that is missing or makes no sense.
     """
-    cells = known(topology).cells
-    if networks:
-        cells = list(map(_with_networks, cells, _read_cells(topology)))
-    return Host(cells, cpu_ratio, ram_ratio)
+    return known(topology).host(cpu_ratio, ram_ratio, networks)
 
 
 def _says(cell: objects.NUMACell) -> _Says:
@@ -205,11 +221,11 @@ def _pages(mempages: list[objects.NUMAPagesTopology]) -> list[Pages]:
     return found
 
 
-def _with_networks(read: HostCell, cell: objects.NUMACell) -> HostCell:
-    if "network_metadata" not in cell:
+def _with_networks(read: HostCell, says: _Says) -> HostCell:
+    near = says[3]
+    if near is _NO_NETWORKS:
         return read
     try:
-        near = cell.network_metadata
         return read._replace(physnets=near.physnets, tunneled=near.tunneled)
     except (AttributeError, NotImplementedError) as error:
         problem = f"NUMA cell {read.id}: its network_metadata cannot be read"

@@ -154,9 +154,7 @@ def _pinning(requests: Sequence[Request]) -> None:
 
 
 def _one_cell(request: Request) -> bool:
-    return len(request.cells) == 1 and not (
-        request.physnets or request.tunneled
-    )
+    return len(request.cells) == 1 and not request.networks
 
 
 def _size(request: Request) -> tuple[int, int]:

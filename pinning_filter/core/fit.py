@@ -153,8 +153,7 @@ def _fit_one(
     strategy: Strategy,
 ) -> Placement | Refusal:
     """One guest cell: the first host cell that takes it."""
-    networks = request.tunneled or request.physnets
-    covers = _network_covers(ordered, request) if networks else ()
+    covers = _network_covers(ordered, request) if request.networks else ()
     facts: list[Fact] = []
     fitting: list[tuple[HostCell, pairs.Fit]] = []
     unusual: list[tuple[HostCell, pairs.Fit]] = []

@@ -116,6 +116,11 @@ class Request:
                 problems.append(f"{where}shared vCPUs in a dedicated guest")
         return problems
 
+    @property
+    def networks(self) -> bool:
+        """Whether a host cell near some network may have to be chosen."""
+        return self.tunneled or bool(self.physnets)
+
     def reserve(self, index: int) -> int:
         """pCPUs that guest cell ``index`` takes for emulator threads.
 

@@ -175,11 +175,11 @@ def _recall(
     known = nova_host.known(topology, countable=True)
     if recalled := known.answers.get(asked):
         return recalled
-    ratios = host_state.cpu_allocation_ratio, host_state.ram_allocation_ratio
-    if question.network_metadata is None:
-        host = Host(known.cells, *ratios)
-    else:
-        host = nova_host.host_from_nova(topology, *ratios)
+    host = known.host(
+        host_state.cpu_allocation_ratio,
+        host_state.ram_allocation_ratio,
+        question.request.networks,
+    )
     if question.needs_threads and not host.has_threads:
         return host, _NO_SMT
     if question.pci_requests and pci_stats:

@@ -80,7 +80,7 @@ class Question:
                 limits.network_metadata = self.network_metadata
             strategy = nova_fit.strategy(told)
             asked = None
-            if not (self.network_metadata or self.pci_requests):
+            if not self.pci_requests:
                 asked = _asked(self.request, self.needs_threads, key, strategy)
             # No stats at all: not from a compute node's record.
             stock = told.version is None and stats is not None

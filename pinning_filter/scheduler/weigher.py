@@ -154,16 +154,20 @@ def _given(spec_obj: objects.RequestSpec, *names: str) -> Any:
 def _asked(state: Any, spec_obj: objects.RequestSpec) -> answers.Answer | None:
     """The engine's answer where no filter of ours has asked for it."""
     topology = state.numa_topology
+    request = nova_objects.request_from_nova(
+        spec_obj.numa_topology, _given(spec_obj, "network_metadata")
+    )
     host = nova_host.host_from_nova(
-        topology, state.cpu_allocation_ratio, state.ram_allocation_ratio
+        topology,
+        state.cpu_allocation_ratio,
+        state.ram_allocation_ratio,
+        networks=request.networks,
     )
     told = nova_stats.read(state.stats)
     candidates = getattr(state, "allocation_candidates", None)
     placement = fit(
         told.told_of(host),
-        nova_objects.request_from_nova(
-            spec_obj.numa_topology, _given(spec_obj, "network_metadata")
-        ),
+        request,
         nova_fit.devices(
             state.pci_stats,
             _given(spec_obj, "pci_requests", "requests"),

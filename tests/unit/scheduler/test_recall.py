@@ -1,7 +1,7 @@
 """What was answered about a host holds until anything changes."""
 
 import pytest
-from nova import conf
+from nova import conf, objects
 
 from pinning_filter import nova_fit, nova_host
 from pinning_filter.core.refusal import Refusal
@@ -136,6 +136,47 @@ def test_who_asks_for_something_else_gets_another_answer(request_, expected):
     assert expected in found if isinstance(expected, str) else (
         found == expected
     )
+
+
+def near(**networks):
+    return objects.NetworkMetadata(
+        **{"physnets": set(), "tunneled": False, **networks}
+    )
+
+
+def host_near_networks():
+    """Host cell 0 is near where tunnels end, host cell 1 near "data"."""
+    host = HostState()
+    cell_of(host, 0).network_metadata = near(tunneled=True)
+    cell_of(host, 1).network_metadata = near(physnets={"data"})
+    return host
+
+
+def test_guests_with_networks_are_remembered_each_with_its_own(fits):
+    host, the_filter = host_near_networks(), PinningFilter()
+    for _ in range(2):
+        for networks, expected in (
+            (near(), [(0, [0, 1])]),
+            (near(physnets={"data"}), [(1, [8, 9])]),
+            (near(tunneled=True), [(0, [0, 1])]),
+        ):
+            asked = spec(dedicated(2), network_metadata=networks)
+            assert answer(host, asked, the_filter) == expected
+            limits = host.limits["numa_topology"]
+            assert limits.network_metadata is networks
+    assert len(fits) == 3
+
+
+def test_a_host_is_compared_with_what_is_known_of_it_once(monkeypatch):
+    looked = []
+    says = nova_host._says
+    monkeypatch.setattr(
+        nova_host, "_says", lambda cell: looked.append(cell) or says(cell)
+    )
+    host = host_near_networks()
+    asked = spec(dedicated(2), network_metadata=near(physnets={"data"}))
+    answer(host, asked, PinningFilter())
+    assert looked == host.numa_topology.cells
 
 
 def test_the_ratios_are_those_of_now(fits):

@@ -72,10 +72,17 @@ def test_after_the_filter_the_engine_is_not_asked_again(monkeypatch):
     assert names(hosts, asked)[0] == "nearly full"
 
 
-def test_the_same_answer_is_judged_once(monkeypatch):
-    hosts = three_hosts()
+@pytest.mark.parametrize("networks", [False, True], ids=["none", "networks"])
+def test_the_same_answer_is_judged_once(monkeypatch, networks):
+    hosts, fields = three_hosts(), {}
+    if networks:
+        near = objects.NetworkMetadata(physnets={"data"}, tunneled=False)
+        fields["network_metadata"] = near
+        for host in hosts:
+            for cell in host.numa_topology.cells:
+                cell.network_metadata = near
     for turn in range(2):
-        asked = spec(dedicated(2))
+        asked = spec(dedicated(2), **fields)
         passed = list(PinningFilter().filter_all(hosts, asked))
         assert names(passed, asked) == ["nearly full", "half", "empty"], turn
         monkeypatch.delattr(weigher.score, "choice", raising=False)
