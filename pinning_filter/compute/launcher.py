@@ -2,11 +2,13 @@
 
 Nova imports ``[DEFAULT] compute_driver`` from below ``nova.virt`` and from
 nowhere else, so the driver's module is put there before Nova's own main runs.
-Options, signals and exit status are nova-compute's.
+Options, signals and exit status are nova-compute's, and so are the
+configuration files that it finds by itself, ``nova-compute.conf`` among them.
 """
 
 from __future__ import annotations
 
+import pathlib
 import sys
 
 #: With this name, ``compute_driver = pinning.PinningLibvirtDriver`` is found.
@@ -20,6 +22,8 @@ def main() -> None:
     from nova.cmd import compute
 
     register()
+    # oslo.config looks for files of the program's name.
+    sys.argv[0] = str(pathlib.Path(sys.argv[0]).with_name("nova-compute"))
     compute.main()
 
 
