@@ -113,7 +113,7 @@ class NovaDevices:
         self._stats = self._condensed(pci_stats)
         self._free = free(self._stats.pools)
         self.requested = bool(self._requests)
-        self.attempts: list[Callable[[Sequence[int]], bool]] = [
+        self.attempts: Sequence[Callable[[Sequence[int]], bool]] = [
             functools.partial(self._supports, order)
             for order in orders(self._requests)
         ]

@@ -59,7 +59,7 @@ class Capacity(Lister):
         "closed",
     )
 
-    _epilog = """\
+    examples = """\
 examples:
 
   Every pinned flavor that a guest of the cloud has:

@@ -43,7 +43,7 @@ class Defrag(Lister):
         "command",
     )
 
-    _epilog = """\
+    examples = """\
 examples:
 
   Room for two more guests of a flavor:

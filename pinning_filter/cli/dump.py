@@ -23,7 +23,7 @@ class Dump(Command):
     answer.
     """
 
-    _epilog = """\
+    examples = """\
 examples:
 
     pinning-filter dump > cloud.json

@@ -69,7 +69,7 @@ class Explain(Lister):
         "remedies",
     )
 
-    _epilog = """\
+    examples = """\
 examples:
 
   On a controller: a server in ERROR, by its UUID or name:

@@ -54,7 +54,7 @@ class Fit(Lister):
     #: The guest's XML, if that is asked for, and there is any.
     xml = ""
 
-    _epilog = """\
+    examples = """\
 examples:
 
   Two vCPUs on the two threads of a core, on a machine that is thought up:

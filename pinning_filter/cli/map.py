@@ -40,7 +40,7 @@ class Map(Lister):
         "thread_policy",
     )
 
-    _epilog = """\
+    examples = """\
 examples:
 
     pinning-filter map --host cmp1

@@ -41,9 +41,15 @@ class _Command(command.Command):
 
     #: What the command takes besides options, for its usage.
     takes = ""
+    #: What its help ends with.
+    examples = ""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The command's own arguments; in its help they come first."""
+
+    def get_epilog(self) -> str:
+        """The examples, and what cliff has to say."""
+        return "\n\n".join(filter(None, [self.examples, super().get_epilog()]))
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """cliff's parser, with our arguments, and lines as they are."""

@@ -87,10 +87,11 @@ def _indent(element: etree._Element) -> None:
 
 def _said(element: etree._Element) -> tuple[object, ...]:
     """An element by its meaning: spacing and spelling do not matter."""
-    attributes = {**_UNSAID.get(str(element.tag), {}), **element.attrib}
+    attributes = dict(_UNSAID.get(str(element.tag), {}))
+    attributes |= {str(key): str(text) for key, text in element.items()}
     return (
         element.tag,
-        sorted((str(key), str(value)) for key, value in attributes.items()),
+        sorted(attributes.items()),
         (element.text or "").strip(),
         [_said(child) for child in element],
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Code(str, enum.Enum):
@@ -164,7 +164,7 @@ class Refusal:
 
     facts: tuple[Fact, ...]
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         return False
 
     @property

@@ -57,7 +57,7 @@ def main() -> int:
         start(cloud, COMPUTES)
         first = COMPUTES[0].name
         for vcpus in EARLIER:
-            flavor = cloud.flavor(vcpus, **{"hw:cpu_policy": "dedicated"})
+            flavor = cloud.flavor(vcpus, hw__cpu_policy="dedicated")
             cloud.boot(flavor, host=first)
         for number, scene in enumerate(SCENES, 1):
             play(cloud, number, scene)
@@ -119,6 +119,7 @@ def ask_and_boot(cloud: nova_cloud.Cloud, scene: Scene) -> None:
     guest = nova_inputs.guest(
         scene.vcpus, scene.ram_mib, scene.flavor, scene.image
     )
+    assert guest.request is not None, "every scene asks for pinning"
     answers = {
         name: fit(host, guest.request)
         if host
@@ -126,11 +127,12 @@ def ask_and_boot(cloud: nova_cloud.Cloud, scene: Scene) -> None:
         for name, host in before.items()
     }
     verdicts(answers, server.host)
-    placement = server.host and answers[server.host]
-    if not placement or placement.pinning != server.pinning:
+    placement = answers.get(server.host or "")
+    host = before.get(server.host or "")
+    if not (host and placement) or placement.pinning != server.pinning:
         raise Surprise(f"{server} is not {placement}")
     print(f"\n{_INDENT}On {server.host}:\n")
-    drawing = picture(before[server.host], placement)
+    drawing = picture(host, placement)
     print(textwrap.indent(drawing, _INDENT))
     show_xml(placement, guest, server.xml)
 
@@ -218,7 +220,7 @@ def show_stock(scene: Scene) -> None:
     for pin in etree.fromstring(server.xml or "<domain/>").iter("vcpupin"):
         print(f"{_INDENT * 2}{domain_xml.dumps(pin)}", end="")
         if not pin.get("cpuset"):
-            lost.add(int(pin.get("vcpu")))
+            lost.add(int(pin.attrib["vcpu"]))
     if lost:
         print()
         say(

@@ -377,7 +377,7 @@ def _caps_cell(cell: HostCell) -> libvirt_config.LibvirtConfigCapsNUMACell:
 def _with_layout(capabilities: str, host: Host) -> str:
     """Add last-level caches and NUMA distances to capabilities."""
     root = etree.fromstring(capabilities)
-    caches = etree.SubElement(root.find("host"), "cache")
+    caches = etree.SubElement(next(root.iterchildren("host")), "cache")
     for cell in host.cells:
         for bank in cell.caches:
             etree.SubElement(

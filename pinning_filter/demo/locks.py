@@ -10,12 +10,13 @@ three wait for ever: a poll of the API is enough.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 
 def readers_first() -> None:
     """Let readers in while a writer waits. Calling this again is harmless."""
     # Its package hides the module behind the name of all of Nova.
-    nova_fixtures = importlib.import_module("nova.tests.fixtures.nova")
+    nova_fixtures: Any = importlib.import_module("nova.tests.fixtures.nova")
     lock = nova_fixtures.ReaderWriterLock
     if lock.has_pending_writers is not False:
         nova_fixtures.ReaderWriterLock = type(

@@ -184,9 +184,9 @@ class Providers:
         self, request: objects.InstancePCIRequest, uuids: Sequence[str]
     ) -> bool:
         """Whether Nova would take a request's devices from these providers."""
-        pools = [self._pools.get(uuid, ()) for uuid in dict.fromkeys(uuids)]
+        pools = [self._pools.get(uuid, []) for uuid in dict.fromkeys(uuids)]
         if any(len(each) != 1 for each in pools):
             return False
-        alone = [pool for (pool,) in pools]
+        alone = [each[0] for each in pools]
         found = self._stats._filter_pools(alone, request, None, uuids)
         return len(found or ()) == len(alone)

@@ -178,7 +178,7 @@ def _recall(
     host = known.host(
         host_state.cpu_allocation_ratio,
         host_state.ram_allocation_ratio,
-        question.request.networks,
+        terms.request.networks,
     )
     if question.needs_threads and not host.has_threads:
         return host, _NO_SMT
@@ -199,14 +199,14 @@ def _fit_candidates(
 ) -> Placement | Refusal:
     """Fit the allocation candidates, and leave those that do."""
     # Plain Nova's claim for several guest cells is another for each.
-    several = len(question.request.cells) > 1
+    several = len(terms.request.cells) > 1
     whole = (terms.stock and several) or len(host.cells) > MOST_CELLS
     answer, verdicts = candidates.fitting(
         mappings,
         host_state.pci_stats,
         question.pci_requests,
         functools.partial(_fit, host_state, host, question, terms),
-        None if whole else functools.partial(beside, host, question.request),
+        None if whole else functools.partial(beside, host, terms.request),
     )
     host_state.allocation_candidates = list(
         itertools.compress(host_state.allocation_candidates, verdicts)
@@ -224,7 +224,7 @@ def _fit(
     """The answer to which the claim on the compute node will come, too."""
     pci_stats, pci_requests = host_state.pci_stats, question.pci_requests
     devices = nova_fit.devices(pci_stats, pci_requests, mapping)
-    request = question.request
+    request = terms.request
     if terms.told.caches:
         host = terms.told.told_of(host)
     if not terms.stock or (devices is None and len(request.cells) == 1):

@@ -106,9 +106,13 @@ def _first_try(
         placed.host_cell is cell
         and placed.guest_cell.vcpus
         and cell.siblings
-        and siblings.take(cell, len(placed.pinning), policy).usual
+        and _usual(siblings.take(cell, len(placed.pinning), policy))
         for placed, cell in zip(answer.cells, first, strict=False)
     )
+
+
+def _usual(taken: siblings.Taken | Fact) -> bool:
+    return isinstance(taken, siblings.Taken) and taken.usual
 
 
 def _claim(

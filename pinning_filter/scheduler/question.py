@@ -23,6 +23,7 @@ from pinning_filter.scheduler import answers
 class Terms(NamedTuple):
     """What a question means on all hosts of the same ratios that say alike."""
 
+    request: Request
     #: What the claim on the compute node will be held to. Hosts share one
     #: object, which nobody changes.
     limits: objects.NUMATopologyLimits
@@ -65,13 +66,14 @@ class Question:
         )
 
     def terms(self, host_state: Any) -> Terms:
-        """The terms on which one host is asked."""
+        """The terms on which one host is asked, if there is a request."""
         stats = getattr(host_state, "stats", None)
         cpu_ratio = host_state.cpu_allocation_ratio
         ram_ratio = host_state.ram_allocation_ratio
         key = (nova_stats.said(stats), cpu_ratio, ram_ratio)
         terms = self._terms.get(key)
         if terms is None:
+            assert self.request is not None
             told = nova_stats.read(stats)
             limits = objects.NUMATopologyLimits(
                 cpu_allocation_ratio=cpu_ratio, ram_allocation_ratio=ram_ratio
@@ -84,8 +86,9 @@ class Question:
                 asked = _asked(self.request, self.needs_threads, key, strategy)
             # No stats at all: not from a compute node's record.
             stock = told.version is None and stats is not None
-            terms = Terms(limits, told, stock, strategy, asked)
-            self._terms[key] = terms
+            terms = self._terms[key] = Terms(
+                self.request, limits, told, stock, strategy, asked
+            )
         return terms
 
 

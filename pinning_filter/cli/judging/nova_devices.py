@@ -65,9 +65,10 @@ def _most(
 ) -> int:
     """How many of the devices that a request wants are free."""
     asked = request.obj_clone()
-    for asked.count in range(request.count, 0, -1):
+    for count in range(request.count, 0, -1):
+        asked.count = count
         if stats.support_requests([asked], None):
-            return asked.count
+            return count
     return 0
 
 

@@ -26,8 +26,8 @@ def know_aliases(aliases: Iterable[str]) -> None:
     conf.CONF.set_override("alias", list(aliases), "pci")
     # Newer releases of Nova remember what they read.
     read = getattr(request, "get_alias_from_config", None)
-    if hasattr(read, "cache_clear"):
-        read.cache_clear()
+    if forget := getattr(read, "cache_clear", None):
+        forget()
 
 
 def spec(guest: nova_inputs.Guest) -> objects.RequestSpec:
