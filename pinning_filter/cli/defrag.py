@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pinning_filter.cli.columns import one_line
+from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.output import InputError, Lister, Status
@@ -72,12 +73,13 @@ examples:
         )
         parser.add_argument(
             "--flavor",
+            type=arguments.given,
             metavar="NAME",
             help="the flavor of the guests that there is to be room for",
         )
         parser.add_argument(
             "--count",
-            type=guest_inputs.positive,
+            type=arguments.whole(),
             default=1,
             metavar="N",
             help="how many of them (default: %(default)s)",

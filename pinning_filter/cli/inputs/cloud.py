@@ -16,7 +16,7 @@ from pinning_filter.cli import patience
 from pinning_filter.cli.cloud import dumpfile
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
 from pinning_filter.cli.columns import one_line
-from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import host as host_inputs
 from pinning_filter.cli.output import InputError
 from pinning_filter.core.errors import Invalid
@@ -58,7 +58,7 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--timeout",
-        type=guest_inputs.positive,
+        type=arguments.whole(),
         default=_PATIENCE,
         metavar="SECONDS",
         help="how long a cell's database may be silent; cells that are "

@@ -101,7 +101,9 @@ def _pinning(
 def _request(flavor: Flavor) -> Request | None:
     from pinning_filter.cli.inputs import nova
 
-    guest = nova.read(nova.flavor(flavor), nova.image({}))
+    guest = nova.read(
+        nova.flavor(flavor), nova.image({}), f"flavor {flavor.name!r}"
+    )
     if guest.request is None or not _pins(guest.request):
         return None
     return guest.request

@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from pinning_filter.cli.inputs import arguments
+from pinning_filter.core import cpuset
+
 if TYPE_CHECKING:
     from pinning_filter.cli.inputs import nova
+
+#: A guest of more has vCPUs for which no machine has pCPUs. Nova takes long
+#: to read it, and longer the larger it is.
+MOST_VCPUS = cpuset.LARGEST_ID + 1
 
 
 def add_guest_arguments(
@@ -16,16 +23,16 @@ def add_guest_arguments(
     group = parser.add_argument_group("the guest")
     group.add_argument(
         "--vcpus",
-        type=positive,
+        type=arguments.whole(MOST_VCPUS),
         required=required,
-        help="vCPUs of the flavor",
+        help=f"vCPUs of the flavor, at most {MOST_VCPUS}",
     )
     group.add_argument(
         "--ram",
-        type=positive,
+        type=arguments.whole(),
         required=required,
         metavar="MIB",
-        help="memory of the flavor in MiB",
+        help=f"memory of the flavor in MiB, at most {arguments.LARGEST}",
     )
     for option, what in (
         ("--property", "extra spec of the flavor"),
@@ -33,7 +40,7 @@ def add_guest_arguments(
     ):
         group.add_argument(
             option,
-            type=_pair,
+            type=arguments.pair,
             action="append",
             default=[],
             metavar="KEY=VALUE",
@@ -51,23 +58,3 @@ def read_guest(args: argparse.Namespace) -> nova.Guest:
     return nova.guest(
         args.vcpus, args.ram, dict(args.property), dict(args.image_property)
     )
-
-
-def positive(text: str) -> int:
-    """For arguments that are a whole number above 0."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 0 < number < 1 << 31:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a whole number above 0"
-        )
-    return number
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key.strip() and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return key.strip(), value

@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from pinning_filter import capabilities_xml
 from pinning_filter.cli.cloud import dumpfile
 from pinning_filter.cli.cloud.snapshot import Snapshot
+from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.output import InputError
 from pinning_filter.core import cpuset, synthetic
 from pinning_filter.core.errors import Invalid
@@ -38,7 +39,7 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--dedicated",
-        type=_pcpus,
+        type=arguments.pcpus,
         metavar="PCPUS",
         help="pCPUs for pinned guests, as [compute] cpu_dedicated_set: "
         "'2-15,^8'; default: what a numa_topology says, else all that "
@@ -46,7 +47,7 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--shared",
-        type=_pcpus,
+        type=arguments.pcpus,
         metavar="PCPUS",
         help="pCPUs for floating vCPUs, as [compute] cpu_shared_set; the "
         "same as --dedicated is the old vcpu_pin_set; default: what a "
@@ -54,7 +55,7 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--used",
-        type=_pcpus,
+        type=arguments.pcpus,
         default=frozenset(),
         metavar="PCPUS",
         help="pCPUs that guests are pinned to already",
@@ -230,10 +231,3 @@ def _dedicated(host: Host) -> Host:
         *(core for cell in host.cells for core in cell.siblings)
     )
     return _configured(host, pcpus, None, frozenset())
-
-
-def _pcpus(text: str) -> frozenset[int]:
-    try:
-        return cpuset.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -18,6 +18,7 @@ from nova.virt import hardware
 
 from pinning_filter import nova_guest, nova_host, nova_objects
 from pinning_filter.cli.cloud.snapshot import Flavor
+from pinning_filter.cli.inputs import limits
 from pinning_filter.cli.output import InputError
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host
@@ -74,9 +75,6 @@ def guest(
 
     :raises InputError: with Nova's own words for what it would refuse.
     """
-    for key, value in extra_specs.items():
-        with complaints(f"--property {key}={value}"):
-            validators.validate(key, value)
     flavor = objects.Flavor(
         name="flavor",
         flavorid="flavor",
@@ -85,9 +83,21 @@ def guest(
         root_gb=0,
         ephemeral_gb=0,
         swap=0,
-        extra_specs=dict(extra_specs),
+        extra_specs=specs(extra_specs),
     )
     return read(flavor, image(image_properties))
+
+
+def specs(given: Mapping[str, str]) -> dict[str, str]:
+    """Extra specs from the command line, as Nova's API would take them.
+
+    :raises InputError: naming the one that Nova refuses.
+    """
+    for key, value in given.items():
+        limits.check(f"--property {key}", key, value)
+        with complaints(f"--property {key}={value}"):
+            validators.validate(key, value)
+    return dict(given)
 
 
 def flavor(known: Flavor) -> objects.Flavor:
@@ -104,12 +114,16 @@ def flavor(known: Flavor) -> objects.Flavor:
     )
 
 
-def read(flavor: objects.Flavor, image: objects.ImageMeta) -> Guest:
+def read(
+    flavor: objects.Flavor, image: objects.ImageMeta, what: str = "the guest"
+) -> Guest:
     """A guest of this flavor and image.
 
+    :param what: to name in complaints.
     :raises InputError: with Nova's own words for what it would refuse.
     """
-    with complaints("the guest"):
+    limits.check_flavor(what, flavor)
+    with complaints(what):
         topology = hardware.numa_get_constraints(flavor, image)
         return Guest(
             flavor,
@@ -126,6 +140,7 @@ def image(properties: Mapping[str, str]) -> objects.ImageMeta:
     """
     known = image_meta.ImageMetaProps.fields
     for key, value in properties.items():
+        limits.check(f"--image-property {key}", key, value)
         # One by one: Nova does not say which of them it dislikes.
         with complaints(f"--image-property {key}={value}"):
             objects.ImageMeta.from_dict({"properties": {key: value}})

@@ -65,13 +65,14 @@ def _guest(
             )
         image = cloud_inputs.session(args).image(args.image)
     image |= dict(args.image_property)
-    specs = dict(args.property)
     if not args.flavor:
-        return nova_inputs.guest(args.vcpus, args.ram, specs, image)
+        return nova_inputs.guest(
+            args.vcpus, args.ram, dict(args.property), image
+        )
     flavor = nova_inputs.flavor(
         flavors.named(args.flavor, snapshot)
     )
-    flavor.extra_specs = {**flavor.extra_specs, **specs}
+    flavor.extra_specs |= nova_inputs.specs(dict(args.property))
     return nova_inputs.read(flavor, nova_inputs.image(image))
 
 

@@ -322,7 +322,7 @@ def test_complaints_are_one_line(pinning_filter, question, complaint):
     ("arguments", "complaint"),
     [
         pytest.param(("fit",), "--host, --vcpus, --ram", id="nothing said"),
-        pytest.param(ask(0), "'0' is not a whole number above 0", id="zero"),
+        pytest.param(ask(0), "'0' is not a whole number from 1", id="zero"),
         pytest.param(ask("x"), "'x' is not a whole number", id="no number"),
         pytest.param(
             ask(1, "--property", "hw:cpu_policy"),

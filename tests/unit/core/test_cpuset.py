@@ -35,6 +35,11 @@ def test_parse(text: str, ids: set[int]) -> None:
         pytest.param("0x1", "'0x1'", id="another base"),
         pytest.param("٣", "'٣'", id="a digit that is not ASCII"),
         pytest.param("0-99999999", "'0-99999999'", id="a range beyond reason"),
+        pytest.param(
+            ",".join(f"{low}-65535" for low in range(9)),
+            "names the same CPUs again and again",
+            id="a list beyond reason",
+        ),
         pytest.param("3-1", "backwards", id="a range that runs backwards"),
     ],
 )

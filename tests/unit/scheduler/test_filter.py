@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import time
 
 import pytest
 from nova import objects
@@ -243,6 +244,16 @@ def test_only_candidates_whose_devices_are_near_stay():
     )
     assert passing([host], request) == ["good"]
     assert host.allocation_candidates == [candidates["near"]]
+
+
+@pytest.mark.parametrize("sizes", [(1 << 20,), (1,) * 1024])
+def test_a_guest_beyond_reason_is_refused_by_counting(sizes):
+    """A host is not searched for what it has too few pCPUs or cells for."""
+    request = spec(dedicated(*sizes, memory_mib=1))
+    hosts = [HostState(name=f"h{number}") for number in range(200)]
+    began = time.process_time()
+    assert passing(hosts, request) == []
+    assert time.process_time() - began < 10
 
 
 def test_a_thousand_alike_candidates_are_asked_about_once(monkeypatch):

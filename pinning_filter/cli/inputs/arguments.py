@@ -1,0 +1,69 @@
+"""Kinds of arguments: what their text may be, and what becomes of it.
+
+Before everything else: argparse calls these, and names the option in what
+they complain of.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from pinning_filter.core import cpuset
+
+#: The largest number that Nova's API takes, and its databases.
+LARGEST = (1 << 31) - 1
+#: Of a complaint, so much of the text that it is about.
+_SHOWN = 80
+
+
+def whole(most: int = LARGEST) -> Callable[[str], int]:
+    """A whole number from 1 to ``most``, in plain digits.
+
+    >>> whole(most=8)("3")
+    3
+    """
+
+    def number(text: str) -> int:
+        digits = text.lstrip("0")
+        plain = digits.isascii() and digits.isdigit()
+        if not plain or len(digits) > len(str(most)) or int(digits) > most:
+            raise argparse.ArgumentTypeError(
+                f"{shown(text)} is not a whole number from 1 to {most}"
+            )
+        return int(digits)
+
+    return number
+
+
+def given(text: str) -> str:
+    """Any text that is not blank."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``KEY=VALUE``; the value may be empty."""
+    key, equals, value = text.partition("=")
+    if not (key.strip() and equals):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not KEY=VALUE")
+    return key.strip(), value
+
+
+def pcpus(text: str) -> frozenset[int]:
+    """A list of CPUs, such as ``0-3,^2,8``."""
+    try:
+        return cpuset.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def shown(text: str) -> str:
+    """A text within quotes, as much of it as a complaint has room for.
+
+    >>> shown("a" * 100)[-8:]
+    "aaaa'..."
+    """
+    more = "..." if len(text) > _SHOWN else ""
+    return repr(text[:_SHOWN]) + more
