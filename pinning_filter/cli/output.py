@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import enum
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,11 @@ def refuse(app: Any, error: Exception) -> Status:
     """Say in one line what is wrong with the input."""
     app.stderr.write(f"{app.NAME}: {one_line(str(error))}\n")
     return Status.BAD_INPUT
+
+
+def warn(text: str) -> None:
+    """Say in a line on standard error what the answer does not."""
+    sys.stderr.write(f"pinning-filter: {one_line(text)}\n")
 
 
 class _Command(command.Command):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ from nova.virt import hardware
 from pinning_filter import nova_guest, nova_host, nova_objects
 from pinning_filter.cli.cloud.snapshot import Flavor
 from pinning_filter.cli.inputs import limits
-from pinning_filter.cli.output import InputError
+from pinning_filter.cli.output import InputError, warn
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host
 from pinning_filter.core.request import Request
@@ -97,7 +98,20 @@ def specs(given: Mapping[str, str]) -> dict[str, str]:
         limits.check(f"--property {key}", key, value)
         with complaints(f"--property {key}={value}"):
             validators.validate(key, value)
+        meant = key.replace("_", ":", 1)
+        if ":" not in key and _is_spec(meant):
+            warn(
+                f"--property {key}: Nova ignores this key of a flavor; "
+                f"do you mean {meant}?"
+            )
     return dict(given)
+
+
+def _is_spec(key: str) -> bool:
+    return any(
+        re.fullmatch(known.name_regex, key)
+        for known in validators.VALIDATORS.values()
+    )
 
 
 def flavor(known: Flavor) -> objects.Flavor:
@@ -150,6 +164,12 @@ def image(properties: Mapping[str, str]) -> objects.ImageMeta:
             raise InputError(
                 f"--image-property {key}: Nova knows no such property"
                 + (f"; do you mean {close[0]}?" if close else "")
+            )
+        meant = key.replace(":", "_", 1)
+        if meant != key and meant.partition(".")[0] in known:
+            warn(
+                f"--image-property {key}: Nova ignores this property of an "
+                f"image; do you mean {meant}?"
             )
     with complaints("the image"):
         return objects.ImageMeta.from_dict({"properties": dict(properties)})

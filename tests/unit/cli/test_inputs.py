@@ -219,3 +219,55 @@ def test_standard_input(pinning_filter):
         stdin=CAPABILITIES.encode(),
     )
     assert answer == (0, "0->0 1->1\n", "")
+
+
+@pytest.mark.parametrize(
+    ("option", "key", "kind", "meant"),
+    [
+        ("--property", "hw_cpu_policy", "key of a flavor", "hw:cpu_policy"),
+        ("--property", "hw_numa_cpus.0", "key of a flavor", "hw:numa_cpus.0"),
+        (
+            "--image-property",
+            "hw:cpu_policy",
+            "property of an image",
+            "hw_cpu_policy",
+        ),
+        (
+            "--image-property",
+            "hw:numa_mem.1",
+            "property of an image",
+            "hw_numa_mem.1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "explain"])
+def test_keys_written_the_other_way_round_are_warned_of(
+    pinning_filter, command, option, key, kind, meant
+):
+    question = (command, "--host", "cell:1 core:4", "--vcpus", 2, "--ram", 64)
+    plain = pinning_filter(*question)
+    answer = pinning_filter(*question, option, f"{key}=dedicated")
+    assert answer == (
+        0,
+        plain.out,
+        f"pinning-filter: {option} {key}: Nova ignores this {kind}; "
+        f"do you mean {meant}?\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "key"),
+    [
+        ("--property", "my_own_key"),
+        ("--property", "hw:cpu_sockets"),
+        ("--image-property", "my:own:key"),
+        ("--image-property", "hw_cpu_sockets"),
+        ("--image-property", "trait:HW_CPU_X86_VMX"),
+    ],
+)
+def test_other_keys_are_not(pinning_filter, option, key):
+    answer = pinning_filter(
+        *("fit", "--host", "cell:1 core:4", "--vcpus", 2, "--ram", 64),
+        *(option, f"{key}=1" if "trait" not in key else f"{key}=required"),
+    )
+    assert (answer.status, answer.err) == (0, "")
