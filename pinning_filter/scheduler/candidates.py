@@ -28,6 +28,10 @@ from pinning_filter.core.refusal import Refusal
 #: Whether the guest fits with certain host cells, by id, among the chosen.
 Beside = Callable[[Collection[int]], bool]
 
+#: What a candidate asks: of each provider named its kind, and by which
+#: requests, by their numbers. What Nova calls the groups makes no difference.
+Asked = tuple[tuple[int, tuple[int, ...]], ...]
+
 #: A device that is near a host cell serves no guest elsewhere.
 _STRICT = {
     fields.PCINUMAAffinityPolicy.REQUIRED,
@@ -54,7 +58,7 @@ def fitting(
     keys = [providers.asks(mapping) for mapping in mappings]
     answer: Placement | Refusal | None = None
     fits_beside: Beside | None = None
-    verdicts: dict[object, bool] = {}
+    verdicts: dict[Asked, bool] = {}
     for key, mapping in zip(keys, mappings, strict=True):
         if key in verdicts:
             continue
@@ -93,34 +97,23 @@ class Providers:
             for request in pci_requests
         )
         kinds: dict[object, int] = {}
-        #: Provider -> the number of its kind, from 1 on.
+        #: Provider -> the number of its kind, from 1 on; 0: unknown here.
         self._kind: dict[str, int] = {}
         #: Provider -> its pools: one, where all is well.
         self._pools: dict[str, list[stats.Pool]] = {}
         for pool in pci_stats.pools:
             if uuid := pool.get("rp_uuid"):
                 self._pools.setdefault(uuid, []).append(pool)
-                kind = self._likeness(pool) if alike else uuid
-                self._kind[uuid] = kinds.setdefault(kind, len(kinds) + 1)
-        #: The groups of a candidate -> (request, position of the group).
+        for uuid, pools in self._pools.items():
+            kind = tuple(map(_likeness, pools)) if alike else uuid
+            self._kind[uuid] = kinds.setdefault(kind, len(kinds) + 1)
+        #: The groups of a candidate, in order -> (request, position).
         self._devices: dict[tuple[str, ...], list[tuple[int, int]]] = {}
-        #: What candidates ask, by their groups and the providers named.
-        self._known: dict[object, object] = {}
+        #: The providers named, each with the request -> what that asks.
+        self._known: dict[tuple[tuple[str, int], ...], Asked] = {}
 
-    def _likeness(self, pool: stats.Pool) -> object:
-        return tuple(
-            sorted(
-                (key, str(value))
-                for key, value in pool.items()
-                if key not in nova_pci.NAMES
-            )
-        )
-
-    def asks(self, mapping: nova_pci.ProviderMapping) -> object:
-        """What a candidate asks; equal for those that get one answer.
-
-        For each provider named: its kind, and by which requests.
-        """
+    def asks(self, mapping: nova_pci.ProviderMapping) -> Asked:
+        """What a candidate asks; equal for those that get one answer."""
         groups = tuple(mapping)
         devices = self._devices.get(groups)
         if devices is None:
@@ -131,20 +124,21 @@ class Providers:
                 if group.startswith(request_id)
             ]
         uuids = list(mapping.values())
-        if len(devices) == 1:
-            return self._kind.get(uuids[devices[0][1]][0])
-        names = tuple([uuids[position][0] for _, position in devices])
-        known = self._known.get((groups, names))
+        if len(devices) == 1:  # most often, and then there is little to do
+            ((request, position),) = devices
+            return ((self._kind.get(uuids[position][0], 0), (request,)),)
+        names = tuple(
+            [(uuids[position][0], request) for request, position in devices]
+        )
+        known = self._known.get(names)
         if known is None:
-            known = self._known[groups, names] = self._kinds(names, devices)
+            known = self._known[names] = self._kinds(names)
         return known
 
-    def _kinds(
-        self, names: Sequence[str], devices: Sequence[tuple[int, int]]
-    ) -> object:
+    def _kinds(self, names: Sequence[tuple[str, int]]) -> Asked:
         """The kind of each provider named, and the requests that name it."""
         named: dict[str, list[int]] = {}
-        for uuid, (request, _) in zip(names, devices, strict=True):
+        for uuid, request in names:
             named.setdefault(uuid, []).append(request)
         return tuple(
             sorted(
@@ -190,3 +184,13 @@ class Providers:
         alone = [each[0] for each in pools]
         found = self._stats._filter_pools(alone, request, None, uuids)
         return len(found or ()) == len(alone)
+
+
+def _likeness(pool: stats.Pool) -> object:
+    return tuple(
+        sorted(
+            (key, str(value))
+            for key, value in pool.items()
+            if key not in nova_pci.NAMES
+        )
+    )
