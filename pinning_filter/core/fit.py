@@ -66,8 +66,6 @@ def fit(
     >>> request = Request((GuestCell(dedicated=frozenset({0, 1})),))
     >>> fit(Host((cell,)), request).pinning
     {0: 0, 1: 1}
-
-    :raises InvalidHost: if the host's sibling sets overlap where it matters.
     """
     needed = len(request.cells)
     if len(host.cells) < needed:
@@ -94,8 +92,6 @@ def beside(
     >>> fits = beside(Host(cells), one_cell)
     >>> fits({1}), fits({0, 1})
     (True, False)
-
-    :raises InvalidHost: if the host's sibling sets overlap where it matters.
     """
     cells = host.cells
     kinds, found = _all_pairs(host, cells, request, SPREAD)

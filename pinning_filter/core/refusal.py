@@ -173,6 +173,13 @@ class Refusal:
         return "; ".join(fact.text for fact in self.facts)
 
     @functools.cached_property
+    def unreadable(self) -> str:
+        """What of the host makes no sense, in one line; empty: nothing."""
+        return "; ".join(
+            fact.text for fact in self.facts if fact.code is Code.UNREADABLE
+        )
+
+    @functools.cached_property
     def headline(self) -> Fact:
         """The one fact that says best why a host was refused.
 

@@ -14,7 +14,6 @@ import itertools
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.refusal import Code, Fact
 from pinning_filter.core.request import ThreadPolicy
@@ -50,7 +49,8 @@ def take(
 
     :param count: how many dedicated vCPUs there are.
     :param reserve: how many further pCPUs the emulator threads need, 0 or 1.
-    :raises InvalidHost: if the cell's sibling sets overlap where it matters.
+    :returns: the pCPUs, or why not; "unreadable" where overlapping sibling
+        sets would give one pCPU twice.
     """
     if not count:
         return _none(cell, policy, reserve)
@@ -68,10 +68,14 @@ def take(
         else:
             taken = _reserving(cell, _preferred(cell, count), reserve)
     if isinstance(taken, Taken) and len(set(taken[0])) < count:
-        raise InvalidHost(
-            f"host cell {cell.id}", ["its sibling sets share pCPUs"]
-        )
+        return overlapping(cell)
     return taken
+
+
+def overlapping(cell: HostCell) -> Fact:
+    """The cell cannot be used: it says that a thread is of several cores."""
+    detail = "its sibling sets share pCPUs"
+    return Fact(Code.UNREADABLE, host_cell=cell.id, detail=detail)
 
 
 def _none(
@@ -195,7 +199,9 @@ def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
     usual = all(len(core) == threads for core in chosen)
     if not reserve:
         return Taken(pcpus, _NOTHING, usual)
-    left = next(core for core in whole if core not in chosen)
+    left = next((core for core in whole if core not in chosen), None)
+    if left is None:
+        return overlapping(cell)
     return Taken(pcpus, frozenset({next(iter(left))}), usual)
 
 

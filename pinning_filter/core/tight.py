@@ -12,7 +12,6 @@ import itertools
 from collections.abc import Sequence
 
 from pinning_filter.core import siblings
-from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.refusal import Code, Fact
 from pinning_filter.core.request import ThreadPolicy
@@ -46,7 +45,8 @@ def take(
 
     :param count: how many dedicated vCPUs there are.
     :param reserve: how many further pCPUs the emulator threads need, 0 or 1.
-    :raises InvalidHost: if the cell's sibling sets overlap where it matters.
+    :returns: the pCPUs, or why not; as of :func:`siblings.take
+        <pinning_filter.core.siblings.take>`.
     """
     if policy is ThreadPolicy.ISOLATE or not count + reserve:
         return siblings.take(cell, count, policy, reserve)
@@ -59,9 +59,7 @@ def take(
         code = Code.SIBLINGS if require else Code.PCPUS
         return Fact(code, count, len(pcpus), "pCPUs", cell.id)
     if len(set(pcpus)) < count:
-        raise InvalidHost(
-            f"host cell {cell.id}", ["its sibling sets share pCPUs"]
-        )
+        return siblings.overlapping(cell)
     return _reserving(cell, pcpus, parts + whole, reserve)
 
 

@@ -96,12 +96,16 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         self, host_state: Any, question: Question
     ) -> Placement | Refusal | None:
         """As :meth:`_answer`, and a host that cannot be read is refused."""
+        trace = None
         try:
             answer = self._answer(host_state, question)
         except Exception as error:
             host_state.allocation_candidates = []
-            self._warn(host_state, error)
-            answer = Refusal((Fact(Code.UNREADABLE),))
+            cause = f"{type(error).__name__}: {error}"
+            answer = Refusal((Fact(Code.UNREADABLE, detail=cause),))
+            trace = None if isinstance(error, InvalidHost) else error
+        if isinstance(answer, Refusal) and answer.unreadable:
+            self._warn(host_state, answer.unreadable, trace)
         if answer is not None and LOG.isEnabledFor(logging.DEBUG):
             telling.verdict(host_state, question.instance_uuid, answer)
         return answer
@@ -134,17 +138,18 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
                 question.kept[id(host_state)] = kept
         return answer
 
-    def _warn(self, host_state: Any, error: Exception) -> None:
+    def _warn(
+        self, host_state: Any, cause: str, error: Exception | None
+    ) -> None:
         name = str(getattr(host_state, "host", "?"))
-        cause = f"{type(error).__name__}: {error}"
         if self._unreadable.get(name) == cause:
             return
         self._unreadable[name] = cause
         LOG.warning(
-            "Host %(host)s is refused for guests with a NUMA topology: it "
-            "cannot be read. %(cause)s",
+            "Host %(host)s is refused for guests with a NUMA topology: "
+            "%(cause)s",
             {"host": name, "cause": cause},
-            exc_info=not isinstance(error, InvalidHost),
+            exc_info=error,
         )
 
 

@@ -667,3 +667,45 @@ def test_sixteen_host_cells_and_eight_guest_cells_ask_little(
     answer = fit(machine, request_, near)
     assert bool(answer) is (len(devices) == 16 and vcpus[-1] != 9)
     assert near.asked <= 2
+
+
+# A host cell that makes no sense
+
+
+def half_broken(used: str = "") -> Host:
+    """The sibling sets of host cell 0 share pCPUs; host cell 1 is well."""
+    two = host("cell:2 core:2 pu:2", used)
+    return each(two, siblings=[[{0, 1}, {1, 2}, {1, 3}], [{4, 5}, {6, 7}]])
+
+
+@pytest.mark.parametrize("tight", [False, True])
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        pytest.param(guest(4), [1], id="one cell"),
+        pytest.param(guest(2, 4), [0, 1], id="all that is needed is well"),
+    ],
+)
+def test_a_broken_host_cell_does_no_harm_where_it_is_not_needed(
+    request_: Request, expected: list[int], tight: bool
+) -> None:
+    answer = fit(half_broken(), request_, None, Strategy(tight=tight))
+    assert [cell for cell, _ in places(answer)] == expected
+
+
+@pytest.mark.parametrize("tight", [False, True])
+@pytest.mark.parametrize(
+    ("used", "request_"),
+    [
+        pytest.param("4-7", guest(4), id="one cell"),
+        pytest.param("", guest(4, 4), id="several cells"),
+    ],
+)
+def test_a_broken_host_cell_that_is_needed_is_named(
+    used: str, request_: Request, tight: bool
+) -> None:
+    answer = fit(half_broken(used), request_, None, Strategy(tight=tight))
+    assert isinstance(answer, Refusal)
+    assert (
+        "the host reports something unreadable: its sibling sets share pCPUs"
+    ) in answer.unreadable

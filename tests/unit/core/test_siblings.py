@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pinning_filter.core import cpuset, siblings
-from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.refusal import Code, Fact
 from pinning_filter.core.request import ThreadPolicy
@@ -308,7 +307,19 @@ def test_pcpus_shared_with_floating_vcpus_are_not_taken() -> None:
     assert pcpus(half, 2, PREFER) == ([1, 3], set())
 
 
-def test_cores_that_overlap_are_no_host() -> None:
-    broken = HostCell(0, {0, 1, 2}, siblings=[{0, 1}, {1, 2}])
-    with pytest.raises(InvalidHost):
-        siblings.take(broken, 3, PREFER)
+@pytest.mark.parametrize(
+    ("cores", "count", "policy", "reserve"),
+    [
+        pytest.param([{0, 1}, {1, 2}], 3, PREFER, 0, id="prefer"),
+        pytest.param([{0, 1}, {1, 2}], 3, REQUIRE, 0, id="require"),
+        pytest.param([{0}, {0}], 2, ISOLATE, 0, id="isolate"),
+        pytest.param([{0}, {0}], 1, ISOLATE, 1, id="isolated emulator"),
+    ],
+)
+def test_a_pcpu_of_two_cores_is_not_taken_twice(
+    cores: list[set[int]], count: int, policy: ThreadPolicy, reserve: int
+) -> None:
+    broken = HostCell(3, {0, 1, 2}, siblings=cores)
+    assert siblings.take(broken, count, policy, reserve) == Fact(
+        Code.UNREADABLE, host_cell=3, detail="its sibling sets share pCPUs"
+    )
