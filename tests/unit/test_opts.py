@@ -67,19 +67,45 @@ def test_the_sample_is_what_make_genconfig_writes():
     assert text.getvalue() == (ETC / "pinning_filter.conf.sample").read_text()
 
 
-def test_the_fragment_enables_the_filter(configured, tmp_path):
-    fragment = ETC / "nova.conf.d" / "pinning_filter.conf"
-    conf = configured(
-        fragment.read_text(), tmp_path, register=scheduler.register_opts
+FRAGMENT = ETC / "nova.conf.d" / "pinning_filter.conf"
+
+
+def known(conf):
+    """The filters that the scheduler could enable."""
+    found = filters.HostFilterHandler().get_matching_classes(
+        conf.filter_scheduler.available_filters
     )
-    handler = filters.HostFilterHandler()
-    found = {
-        each.__name__
-        for each in handler.get_matching_classes(
-            conf.filter_scheduler.available_filters
-        )
-    }
+    return {each.__name__ for each in found}
+
+
+@pytest.mark.parametrize("first", ["site", "fragment"])
+def test_the_fragment_leaves_a_site_s_own_filters_alone(first, tmp_path):
+    """Whichever file is read first, which depends on how Nova is started."""
+    site = tmp_path / "nova.conf"
+    site.write_text(
+        "[filter_scheduler]\n"
+        "available_filters = nova.scheduler.filters.compute_filter"
+        ".ComputeFilter\n"
+        "enabled_filters = ComputeFilter,SiteFilter\n"
+    )
+    files = [str(site), str(FRAGMENT)]
+    conf = cfg.ConfigOpts()
+    scheduler.register_opts(conf)
+    conf([], default_config_files=files if first == "site" else files[::-1])
     enabled = conf.filter_scheduler.enabled_filters
-    assert set(enabled) <= found
-    assert enabled[-1] == "PinningFilter"
-    assert "NUMATopologyFilter" not in enabled
+    assert enabled == ["ComputeFilter", "SiteFilter"]
+    available = conf.filter_scheduler.available_filters
+    assert "nova.scheduler.filters.compute_filter.ComputeFilter" in available
+    assert {"NUMATopologyFilter", "PinningFilter"} <= known(conf)
+
+
+def test_the_fragment_shows_nova_s_own_list_with_ours(configured, tmp_path):
+    stock = configured("", tmp_path, register=scheduler.register_opts)
+    text = FRAGMENT.read_text().replace("# enabled_filters", "enabled_filters")
+    conf = configured(text, tmp_path, register=scheduler.register_opts)
+    enabled = conf.filter_scheduler.enabled_filters
+    assert enabled == [
+        *stock.filter_scheduler.enabled_filters,
+        "PinningFilter",
+    ]
+    assert set(enabled) <= known(conf)
