@@ -1,12 +1,17 @@
 """A server's life on our compute nodes, on Nova's, and between them."""
 
 import threading
+import types
 from unittest import mock
 
 import pytest
 from lxml import etree
 from nova.compute import claims
+from nova.scheduler import host_manager
+from nova.scheduler.filters import numa_topology_filter
+from nova.virt import hardware
 
+from pinning_filter import nova_fit
 from pinning_filter.compute.driver import PinningLibvirtDriver
 from pinning_filter.core import synthetic
 from pinning_filter.demo.cloud import OUR_DRIVER, STOCK_DRIVER
@@ -136,6 +141,47 @@ def test_no_bad_placement_in_a_mixed_cloud(cloud):
     moves.agrees(cloud, [*blockers, server])
 
 
+@pytest.fixture
+def nova_s_scheduler():
+    """Nova's filter and fit in the scheduler, whatever the computes run.
+
+    They share this process, and with it the fit that our driver installs.
+    """
+    stock = types.SimpleNamespace(**vars(hardware))
+    stock.numa_fit_instance_to_host = nova_fit.stock_fit
+    with (
+        mock.patch.object(numa_topology_filter, "hardware", stock),
+        mock.patch.object(host_manager, "hardware", stock),
+    ):
+        yield
+
+
+def test_our_claims_hold_after_the_scheduler_is_nova_s(
+    stock_cloud, nova_s_scheduler
+):
+    """Leaving half done: what Nova's filter passes wrongly goes elsewhere."""
+    cloud = stock_cloud
+    guest = cloud.flavor(
+        4,
+        hw__cpu_policy="dedicated",
+        hw__numa_nodes="3",
+        **{"hw__numa_cpus.0": "0", "hw__numa_cpus.1": "1"},
+        **{"hw__numa_cpus.2": "2-3", "hw__numa_mem.2": "512"},
+        **{"hw__numa_mem.0": "256", "hw__numa_mem.1": "256"},
+    )
+    four = synthetic.host("cell:4(memory=64GiB) core:1")
+    cloud.add_compute("four", four, driver=OUR_DRIVER)
+    refused = cloud.boot(guest)
+    assert refused.status == "ERROR"
+    assert "Exhausted all hosts available for retrying" in refused.fault
+    assert moves.held(cloud, "four") == set()
+    six = synthetic.host("cell:3(memory=16GiB) core:2")
+    cloud.add_compute("six", six, driver=OUR_DRIVER)
+    server = cloud.boot(guest)
+    assert (server.status, server.host) == ("ACTIVE", "six")
+    moves.agrees(cloud, [server])
+
+
 def test_stats_tell_which_hosts_are_ours(cloud):
     cloud.add_compute("ours", machine())
     cloud.add_compute("stock", machine(), driver=STOCK_DRIVER)
@@ -145,6 +191,9 @@ def test_stats_tell_which_hosts_are_ours(cloud):
     }
     assert "pinning_filter" in stats["ours"]
     assert "pinning_filter" not in stats["stock"]
+    cloud.restart_compute("ours", STOCK_DRIVER)
+    again = cloud._nova.computes["ours"].manager.rt.compute_nodes["ours"]
+    assert "pinning_filter" not in again.stats
 
 
 @pytest.fixture
