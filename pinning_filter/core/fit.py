@@ -19,7 +19,7 @@ from pinning_filter.core import pairs
 from pinning_filter.core.assignment import Choices, Cover, assign, shortage
 from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import Placement
-from pinning_filter.core.refusal import Code, Fact, Refusal
+from pinning_filter.core.refusal import FOR_NOW, Code, Fact, Refusal
 from pinning_filter.core.request import Request
 from pinning_filter.core.strategy import SPREAD as SPREAD
 from pinning_filter.core.strategy import Strategy as Strategy
@@ -211,7 +211,8 @@ def _fit_several(
             for pair in row
             if isinstance(pair, Fact)
         ]
-        whole = _whole_fact(fits, ordered, request, devices)
+        ever = [_ever(found[kind]) for kind in kinds]
+        whole = _whole_fact(fits, ever, ordered, request, devices)
         return Refusal((*whole, *facts))
     cells = []
     for index, position in enumerate(chosen):
@@ -248,6 +249,15 @@ def _masks(row: Sequence[pairs.Fit | Fact]) -> tuple[int, int]:
     return fits, usual
 
 
+def _ever(row: Sequence[pairs.Fit | Fact]) -> int:
+    """The host cells that fit, or would if other guests left, as bits."""
+    return sum(
+        1 << position
+        for position, pair in enumerate(row)
+        if not isinstance(pair, Fact) or pair.code in FOR_NOW
+    )
+
+
 def _choose(
     fits: Sequence[int],
     ordered: Sequence[HostCell],
@@ -281,11 +291,14 @@ def _choose(
 
 def _whole_fact(
     fits: Sequence[int],
+    ever: Sequence[int],
     ordered: Sequence[HostCell],
     request: Request,
     devices: Devices | None,
 ) -> tuple[Fact, ...]:
     """What is missing beyond single pairs of cells, if anything."""
+    if all(ever) and (short := shortage(ever)):
+        return (Fact(Code.TOGETHER_TOTAL, *short, "host cells"),)
     if not all(fits):
         return ()
     if short := shortage(fits):
@@ -344,6 +357,7 @@ def _device_fact(devices: Devices, cells: Sequence[HostCell]) -> Fact:
         for cover in devices.covers(cells)
     ]
     short = [(free, needed) for free, needed in found if free < needed]
-    # Enough by count, yet Nova has no use for them.
-    free, needed = min(short or found, default=(0, 0))
+    if not short:  # enough by count, yet Nova has no use for them
+        return Fact(Code.DEVICES)
+    free, needed = min(short)
     return Fact(Code.DEVICES, needed, free, "PCI devices")

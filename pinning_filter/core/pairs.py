@@ -57,6 +57,9 @@ def fit_cell(
 ) -> Fit | Fact:
     """One guest cell on one host cell. All conditions are *hard*.
 
+    Of what is missing, that which no guest that leaves would bring is told
+    before what is only in use.
+
     1. Enough free pCPUs, and for floating vCPUs as many shared ones as there
        are of them: a guest never overcommits itself.
     2. Memory, and a page size for it.
@@ -66,19 +69,23 @@ def fit_cell(
     guest_cell = request.cells[index]
     count, shared = len(guest_cell.dedicated), len(guest_cell.shared)
     reserve = request.reserve(index) if request.emulator_isolated else 0
+    policy = request.thread_policy if request.pinned else ThreadPolicy.PREFER
     if count + reserve > len(cell.free) or shared > len(cell.shared):
-        return _too_few(cell, count + reserve, shared)
+        needed, free = count + reserve, len(cell.free)
+        fact = Fact(Code.PCPUS, needed, free, "pCPUs", cell.id)
+        return _lasting(cell, guest_cell, request, policy, reserve) or fact
     page_size = memory.page_size(cell, guest_cell, request.pinned)
     if isinstance(page_size, Fact):
-        return page_size
-    policy = request.thread_policy if request.pinned else ThreadPolicy.PREFER
+        return (
+            _lasting(cell, guest_cell, request, policy, reserve) or page_size
+        )
     cores = cell
     if strategy.align_caches:
         cores = caches.aligned(cell, count, policy, reserve)
     take = tight.take if strategy.tight else siblings.take
     taken = take(cores, count, policy, reserve)
     if isinstance(taken, Fact):
-        return taken
+        return siblings.lasting(cell, count, policy, reserve) or taken
     if request.pinned and not count and not shared:
         # Nova takes a guest cell without vCPUs for one that does not fit.
         taken = taken._replace(usual=False)
@@ -89,13 +96,20 @@ def fit_cell(
     return page_size, taken
 
 
-def _too_few(cell: HostCell, needed: int, shared: int) -> Fact:
-    """Which pCPUs there are too few of."""
-    if needed > (total := len(cell.dedicated)):
-        return Fact(Code.PCPUS_TOTAL, needed, total, "pCPUs", cell.id)
+def _lasting(
+    cell: HostCell,
+    guest_cell: GuestCell,
+    request: Request,
+    policy: ThreadPolicy,
+    reserve: int,
+) -> Fact | None:
+    """What is missing even if there were no other guest, ratios apart."""
+    count, shared = len(guest_cell.dedicated), len(guest_cell.shared)
+    if found := siblings.lasting(cell, count, policy, reserve):
+        return found
     if shared > (total := len(cell.shared)):
         return Fact(Code.SHARED_CPUS, shared, total, "pCPUs", cell.id)
-    return Fact(Code.PCPUS, needed, len(cell.free), "pCPUs", cell.id)
+    return memory.lasting(cell, guest_cell, request.pinned)
 
 
 def _over_ratio(

@@ -21,7 +21,9 @@ class Code(str, enum.Enum):
     NO_SMT = "no_smt"  #: ``require`` where no core has two threads
     SMT = "smt"  #: ``isolate`` where cores have two threads and more
     SIBLINGS = "siblings"  #: ``require``: too few threads beside each other
+    SIBLINGS_TOTAL = "siblings_total"  #: too few there, even were all free
     WHOLE_CORES = "whole_cores"  #: ``isolate``: too few wholly free cores
+    WHOLE_CORES_TOTAL = "whole_cores_total"  #: too few, even were all free
     SHARED_CPUS = "shared_cpus"  #: too few pCPUs for floating vCPUs
     SHARED_RATIO = "shared_ratio"  #: ``cpu_allocation_ratio`` is used up
     MEMORY = "memory"  #: too little free memory in the host cell
@@ -30,7 +32,9 @@ class Code(str, enum.Enum):
     PAGE_SIZE = "page_size"  #: the host cell has no pages of that size
     PAGE_MULTIPLE = "page_multiple"  #: memory is not a number of whole pages
     PAGES = "pages"  #: too little memory in free pages of that size
+    PAGES_TOTAL = "pages_total"  #: too little in them, even were all free
     TOGETHER = "together"  #: guest cells fit one by one, not all at once
+    TOGETHER_TOTAL = "together_total"  #: not at once, even were all free
     PHYSNET = "physnet"  #: no fitting host cell is near the network's NIC
     TUNNEL = "tunnel"  #: no fitting host cell is near the tunnels' NIC
     DEVICES = "devices"  #: no fitting host cell is near enough PCI devices
@@ -44,12 +48,18 @@ class Fact(NamedTuple):
     """One thing that was missing, in one host cell or in the host."""
 
     code: Code
-    needed: float = 0  #: how much was asked for, in ``unit``
-    free: float = 0  #: how much of it there is, in ``unit``
+    #: How much was asked for, in ``unit``; None: it is nothing to count.
+    needed: float | None = None
+    free: float | None = None  #: how much of it there is, in ``unit``
     unit: str = ""  #: what is counted: "pCPUs", "KiB", "host cells" ...
     host_cell: int | None = None  #: id of the host cell; None: the host
     guest_cell: int | None = None  #: index of the guest cell; None: all
     detail: str = ""  #: the one name that a number cannot carry
+
+    @property
+    def missing(self) -> float:
+        """How much is needed beyond what there is, in ``unit``."""
+        return (self.needed or 0) - (self.free or 0)
 
     @property
     def text(self) -> str:
@@ -58,19 +68,32 @@ class Fact(NamedTuple):
         >>> Fact(Code.PCPUS, 6, 4, "pCPUs", host_cell=1).text
         'host cell 1: needs 6 free pCPUs, has 4'
         """
-        clause = _CLAUSES[self.code].format(
-            needed=amount(self.needed, self.unit),
-            free=amount(self.free, self.unit),
+        if self.host_cell is None:
+            return self.clause
+        where = f"host cell {self.host_cell}"
+        if self.guest_cell is not None:
+            where += f", guest cell {self.guest_cell}"
+        return f"{where}: {self.clause}"
+
+    @property
+    def clause(self) -> str:
+        """The same without the cells.
+
+        >>> Fact(Code.PCPUS, 6, 4, "pCPUs", host_cell=1).clause
+        'needs 6 free pCPUs, has 4'
+        """
+        form = _CLAUSES[self.code]
+        if self.needed is None:
+            form = _UNCOUNTED.get(self.code, form)
+        elif self.host_cell is not None:
+            form = _OF_A_CELL.get(self.code, form)
+        return form.format(
+            needed=amount(self.needed or 0, self.unit),
+            free=amount(self.free or 0, self.unit),
             s="" if self.needed == 1 else "s",
             free_s="" if self.free == 1 else "s",
             detail=self.detail,
         )
-        if self.host_cell is None:
-            return clause
-        where = f"host cell {self.host_cell}"
-        if self.guest_cell is not None:
-            where += f", guest cell {self.guest_cell}"
-        return f"{where}: {clause}"
 
 
 def amount(number: float, unit: str) -> str:
@@ -88,25 +111,33 @@ _CLAUSES = {
     Code.PCPUS: "needs {needed} free pCPU{s}, has {free}",
     Code.PCPUS_TOTAL: "needs {needed} pCPU{s}, has {free} in all",
     Code.NO_SMT: "thread policy require needs SMT, there is none",
-    Code.SMT: "thread policy isolate needs cores of one thread here, "
-    "they have {free}",
+    Code.SMT: "thread policy isolate needs cores without SMT, these have "
+    "{detail} threads each",
     Code.SIBLINGS: "thread policy require needs {needed} free pCPU{s} beside "
-    "a sibling, has {free}",
+    "a free sibling, can use {free}",
+    Code.SIBLINGS_TOTAL: "thread policy require needs {needed} pCPU{s} "
+    "beside a sibling, could use {free} in all",
     Code.WHOLE_CORES: "thread policy isolate needs {needed} wholly free "
     "core{s}, has {free}",
-    Code.SHARED_CPUS: "needs {needed} shared pCPU{s}, has {free}",
+    Code.WHOLE_CORES_TOTAL: "thread policy isolate needs {needed} whole "
+    "core{s}, has {free} in all",
+    Code.SHARED_CPUS: "needs {needed} shared pCPU{s}, has {free} in all",
     Code.SHARED_RATIO: "needs room for {needed} shared vCPU{s}, the CPU "
     "allocation ratio leaves {free}",
-    Code.MEMORY: "needs {needed} of free memory, has {free}",
-    Code.MEMORY_TOTAL: "needs {needed} of memory, has {free} in all",
+    Code.MEMORY: "needs {needed} of free memory{detail}, has {free}",
+    Code.MEMORY_TOTAL: "needs {needed} of memory{detail}, has {free} in all",
     Code.MEMORY_RATIO: "needs {needed} of memory, the RAM allocation ratio "
     "leaves {free}",
-    Code.PAGE_SIZE: "needs memory pages of {detail}, has none",
+    Code.PAGE_SIZE: "needs {needed} in memory pages of {detail}",
     Code.PAGE_MULTIPLE: "{needed} of memory is not a multiple of the page "
     "size {detail}",
     Code.PAGES: "needs {needed} in free pages of {detail}, has {free}",
+    Code.PAGES_TOTAL: "needs {needed} in pages of {detail}, has {free} in "
+    "all",
     Code.TOGETHER: "{needed} guest cells need a host cell each, only {free} "
     "host cell{free_s} can take one of them",
+    Code.TOGETHER_TOTAL: "{needed} guest cells need a host cell each, only "
+    "{free} host cell{free_s} could ever take one of them",
     Code.PHYSNET: "no host cell near the physical network {detail} is free "
     "for the guest",
     Code.TUNNEL: "no host cell near the tunnel endpoint is free for the guest",
@@ -118,10 +149,21 @@ _CLAUSES = {
     Code.NO_TOPOLOGY: "the host reports no NUMA topology",
     Code.UNREADABLE: "the host reports something unreadable: {detail}",
 }
+#: Where the fact is about one host cell that would do but for that.
+_OF_A_CELL = {
+    Code.PHYSNET: "is not near the physical network {detail}",
+    Code.TUNNEL: "is not near the tunnel endpoint",
+    Code.DEVICES: "needs {needed} PCI device{s} nearby, has {free}",
+}
+#: Where there is no number that says it.
+_UNCOUNTED = {
+    Code.DEVICES: "no choice of free PCI devices meets all their NUMA "
+    "policies",
+}
 
 
 #: Guests that leave, or are moved, can cure these.
-_FOR_NOW = {
+FOR_NOW = frozenset({
     Code.PCPUS,
     Code.SIBLINGS,
     Code.WHOLE_CORES,
@@ -133,24 +175,33 @@ _FOR_NOW = {
     Code.PHYSNET,
     Code.TUNNEL,
     Code.DEVICES,
-}
+})
 #: Only a larger host would cure these; what is left only another kind.
 _TOO_SMALL = {
     Code.HOST_CELLS,
     Code.PCPUS_TOTAL,
+    Code.SIBLINGS_TOTAL,
+    Code.WHOLE_CORES_TOTAL,
     Code.SHARED_CPUS,
     Code.MEMORY_TOTAL,
+    Code.PAGES_TOTAL,
+    Code.TOGETHER_TOTAL,
 }
+#: Of a host cell that has room: only what is beside it is missing.
+_NEARLY = {Code.PHYSNET, Code.TUNNEL, Code.DEVICES}
 
 
 def distance(fact: Fact) -> tuple[int, float]:
     """How far from fitting a fact is, the least first.
 
-    What guests that leave can cure comes before what only a larger host can,
-    then the smaller share of what was asked for that is missing.
+    A host cell that only lacks a network or devices comes first, then what
+    guests that leave can cure, then what only a larger host can. Among
+    these, the smaller share of what was asked for that is missing.
     """
-    missing = 1 - fact.free / fact.needed if fact.needed else 1.0
-    if fact.code in _FOR_NOW:
+    missing = fact.missing / fact.needed if fact.needed else 1.0
+    if fact.code in _NEARLY and fact.host_cell is not None:
+        return -1, missing
+    if fact.code in FOR_NOW:
         return 0, missing
     return (1, missing) if fact.code in _TOO_SMALL else (2, 1.0)
 

@@ -185,10 +185,9 @@ def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
        order.
     3. The emulator threads take the first wholly free core that is left.
     """
-    threads = cell.threads
-    if threads > 1 and cell.shared != cell.dedicated:
-        return Fact(Code.SMT, 1, threads, "threads a core", cell.id)
-    free = cell.free
+    if smt := _useless_smt(cell, count + reserve):
+        return smt
+    free, threads = cell.free, cell.threads
     whole = [core & free for core in cell.siblings if core and core <= free]
     if len(whole) < count + reserve:
         return Fact(
@@ -203,6 +202,50 @@ def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
     if left is None:
         return overlapping(cell)
     return Taken(pcpus, frozenset({next(iter(left))}), usual)
+
+
+def _useless_smt(cell: HostCell, needed: int) -> Fact | None:
+    threads = cell.threads
+    if threads < 2 or cell.shared == cell.dedicated:
+        return None
+    unit, detail = "cores without SMT", str(threads)
+    return Fact(Code.SMT, needed, 0, unit, cell.id, detail=detail)
+
+
+def lasting(
+    cell: HostCell, count: int, policy: ThreadPolicy, reserve: int = 0
+) -> Fact | None:
+    """What :func:`take` would lack even if every pCPU were free.
+
+    >>> cell = HostCell(0, dedicated={0, 1}, siblings=[{0, 1}])
+    >>> lasting(cell, 1, ThreadPolicy.ISOLATE).code.value
+    'smt'
+    """
+    needed, dedicated = count + reserve, cell.dedicated
+    if needed > (total := len(dedicated)):
+        return Fact(Code.PCPUS_TOTAL, needed, total, "pCPUs", cell.id)
+    if policy is _ISOLATE and needed:
+        if smt := _useless_smt(cell, needed):
+            return smt
+        whole = sum(1 for core in cell.siblings if core and core <= dedicated)
+        if whole < needed:
+            code = Code.WHOLE_CORES_TOTAL
+            return Fact(code, needed, whole, "cores", cell.id)
+    if policy is _REQUIRE and count:
+        if cell.threads < 2:
+            unit = "threads a core"
+            return Fact(Code.NO_SMT, 2, cell.threads, unit, cell.id)
+        beside = alone = 0
+        for core in cell.siblings:
+            if (threads := len(core & dedicated)) > 1:
+                beside += threads
+            else:
+                alone |= threads
+            if beside + alone >= count:  # most often after a few cores
+                return None
+        code = Code.SIBLINGS_TOTAL
+        return Fact(code, count, beside + alone, "pCPUs", cell.id)
+    return None
 
 
 def _reserving(

@@ -129,15 +129,16 @@ def _clause(reason: Reason, total: int) -> str:
     amount = _memory if fact.unit == "KiB" else "{:.15g}".format
     one = reason.hosts == 1
     hosts = _hosts(reason.hosts, total)
-    return _CLAUSES[fact.code].format(
+    clauses = _UNCOUNTED if fact.needed is None else _CLAUSES
+    return clauses.get(fact.code, _CLAUSES[fact.code]).format(
         hosts=hosts,
         best=hosts if one else f"the best of {reason.hosts} hosts",
         have="has" if one else "have",
         report="reports" if one else "report",
-        needed=amount(fact.needed),
+        needed=amount(fact.needed or 0),
         s="" if fact.needed == 1 else "s",
         need="is" if fact.needed == 1 else "are",
-        free=amount(max(0, fact.free)),
+        free=amount(max(0, fact.free or 0)),
     )
 
 
@@ -170,11 +171,16 @@ _CLAUSES = {
     Code.SMT: "{hosts} {have} SMT, which hw:cpu_thread_policy=isolate "
     "cannot use there",
     Code.SIBLINGS: "hw:cpu_thread_policy=require needs {needed} free pCPU{s} "
-    "beside a sibling in one NUMA cell, {best} has {free}",
+    "beside a free sibling in one NUMA cell, {best} has {free}",
+    Code.SIBLINGS_TOTAL: "hw:cpu_thread_policy=require needs {needed} "
+    "pCPU{s} beside a sibling in one NUMA cell, {best} has {free} even when "
+    "empty",
     Code.WHOLE_CORES: "hw:cpu_thread_policy=isolate needs {needed} wholly "
     "free core{s} in one NUMA cell, {best} has {free}",
+    Code.WHOLE_CORES_TOTAL: "hw:cpu_thread_policy=isolate needs {needed} "
+    "whole core{s} in one NUMA cell, {best} has {free} even when empty",
     Code.SHARED_CPUS: "{needed} shared pCPU{s} {need} needed in one NUMA "
-    "cell, {best} has {free}",
+    "cell, {best} has {free} even when empty",
     Code.SHARED_RATIO: "room for {needed} floating vCPU{s} is needed in one "
     "NUMA cell, {best} has it for {free}",
     Code.MEMORY: "{needed} of free memory is needed in one NUMA cell, "
@@ -188,8 +194,12 @@ _CLAUSES = {
     "pages that {hosts} {have}",
     Code.PAGES: "{needed} in free memory pages of the size asked for is "
     "needed in one NUMA cell, {best} has {free}",
+    Code.PAGES_TOTAL: "{needed} in memory pages of the size asked for is "
+    "needed in one NUMA cell, {best} has {free} even when empty",
     Code.TOGETHER: "{needed} NUMA cells must fit at the same time, "
     "{best} can take {free}",
+    Code.TOGETHER_TOTAL: "{needed} NUMA cells must fit at the same time, "
+    "{best} can take {free} even when empty",
     Code.PHYSNET: "on {hosts} no NUMA cell near the network is free for it",
     Code.TUNNEL: "on {hosts} no NUMA cell near the network is free for it",
     Code.DEVICES: "{needed} PCI device{s} {need} needed near its NUMA cells, "
@@ -199,4 +209,9 @@ _CLAUSES = {
     "wrongly",
     Code.NO_TOPOLOGY: "{hosts} {report} no NUMA topology",
     Code.UNREADABLE: "{hosts} cannot be read",
+}
+#: Where there is no number that says it.
+_UNCOUNTED = {
+    Code.DEVICES: "on {hosts} no free PCI devices meet all their NUMA "
+    "policies",
 }

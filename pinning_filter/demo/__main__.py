@@ -167,8 +167,7 @@ def reasons(refusal: Refusal) -> list[str]:
     """Every reason once, with the host cells that it holds for."""
     cells: dict[str, list[int]] = {}
     for fact in refusal.facts:
-        clause = fact._replace(host_cell=None, guest_cell=None).text
-        where = cells.setdefault(clause, [])
+        where = cells.setdefault(fact.clause, [])
         if fact.host_cell is not None:
             where.append(fact.host_cell)
     return [

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import Phase, event, find, given, settings
 from hypothesis import strategies as st
 
+from pinning_filter.core.capacity import emptied
 from pinning_filter.core.fit import Strategy, fit
 from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import Placement
+from pinning_filter.core.refusal import FOR_NOW, Refusal
 from pinning_filter.core.request import Request
 from tests.property import oracle, worlds
 
@@ -63,6 +67,27 @@ def test_more_free_pcpus_never_turn_yes_into_no(
     emptied = Host(tuple(cells), host.cpu_ratio, host.ram_ratio)
     if fit(host, request):
         assert fit(emptied, request)
+
+
+@given(worlds.questions(most_cells=2))
+def test_what_time_cannot_cure_is_told_first(
+    question: tuple[Host, Request],
+) -> None:
+    """A host cell's fact is that of the emptied one, if it refuses too."""
+    host, request = question
+    guest = dataclasses.replace(
+        request, cells=request.cells[:1], physnets=frozenset(), tunneled=False
+    )
+    for cell in host.cells:
+        one = Host((cell,))
+        answer, later = fit(one, guest), fit(emptied(one), guest)
+        if isinstance(answer, Placement):
+            continue
+        (fact,) = answer.facts
+        event(fact.code.value)
+        assert (fact.code in FOR_NOW) == bool(later)
+        if isinstance(later, Refusal):
+            assert fact == later.facts[0]
 
 
 @pytest.mark.parametrize("wanted", [True, False], ids=["yes", "no"])

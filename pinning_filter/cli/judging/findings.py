@@ -55,10 +55,9 @@ def of_fact(fact: Fact) -> Finding:
     return Finding(
         Stage.FILTER,
         fact.code.value,
-        # The host cell has a column of its own.
-        fact._replace(host_cell=None, guest_cell=None).text,
-        fact.needed or None,
-        fact.free if fact.needed else None,
+        fact.clause,  # cells have columns of their own
+        fact.needed,
+        fact.free,
         fact.unit,
         fact.host_cell,
         fact.guest_cell,

@@ -162,6 +162,44 @@ def test_host_cells_and_pcpus(
             id="the thread policy's fact",
         ),
         pytest.param(
+            host("cell:2 core:2 pu:2", "0-3,4-6"),
+            guest(2, thread_policy=ThreadPolicy.ISOLATE),
+            [
+                Fact(Code.SMT, 2, 0, "cores without SMT", 1, detail="2"),
+                Fact(Code.SMT, 2, 0, "cores without SMT", 0, detail="2"),
+            ],
+            id="isolate on a full host with SMT: what freeing cannot cure",
+        ),
+        pytest.param(
+            host("cell:1 core:2", "0-1"),
+            guest(2, thread_policy=ThreadPolicy.REQUIRE),
+            [Fact(Code.NO_SMT, 2, 1, "threads a core", 0)],
+            id="require on a full host without SMT: the same",
+        ),
+        pytest.param(
+            host("cell:1(memory=1GiB) core:2", "0-1"),
+            Request((GuestCell(frozenset({0}), memory_kib=2 * GIB),)),
+            [Fact(Code.MEMORY_TOTAL, 2 * GIB, GIB, "KiB", 0)],
+            id="a full host that is too small, too: the same",
+        ),
+        pytest.param(
+            host("cell:1(memory=1GiB) core:2", "0-1"),
+            Request(
+                (GuestCell(frozenset({0}), memory_kib=GIB, page_size=2048),)
+            ),
+            [
+                Fact(
+                    Code.PAGE_SIZE,
+                    GIB,
+                    0,
+                    "KiB",
+                    0,
+                    detail="2 MiB, has only pages of 4 KiB",
+                )
+            ],
+            id="a full host without such pages: the same",
+        ),
+        pytest.param(
             host("cell:2 core:2", "0"),
             guest(2, 2),
             [
@@ -169,6 +207,20 @@ def test_host_cells_and_pcpus(
                 Fact(Code.PCPUS, 2, 1, "pCPUs", 0, 0),
             ],
             id="each guest cell fits somewhere, both do not",
+        ),
+        pytest.param(
+            each(
+                host("cell:2 core:2", "0"),
+                dedicated=[{0, 1}, {2}],
+                free=[{1}, {2}],
+            ),
+            guest(2, 2),
+            [
+                Fact(Code.TOGETHER_TOTAL, 2, 1, "host cells"),
+                Fact(Code.PCPUS, 2, 1, "pCPUs", 0, 0),
+                Fact(Code.PCPUS_TOTAL, 2, 1, "pCPUs", 1, 0),
+            ],
+            id="both would not fit if other guests left, either",
         ),
     ],
 )
@@ -228,8 +280,29 @@ def test_page_sizes(
             MEMORY,
             3 * GIB,
             None,
-            Fact(Code.MEMORY, 3 * GIB, 2 * GIB, "KiB", 0),
+            Fact(
+                Code.MEMORY_TOTAL,
+                3 * GIB,
+                2 * GIB,
+                "KiB",
+                0,
+                detail=" in pages of 4 KiB",
+            ),
             id="nothing asked: the smallest pages have to hold it",
+        ),
+        pytest.param(
+            with_used(MEMORY, of_4=MIB // 4),
+            2 * GIB,
+            None,
+            Fact(
+                Code.MEMORY,
+                2 * GIB,
+                2 * GIB - MIB,
+                "KiB",
+                0,
+                detail=" in pages of 4 KiB",
+            ),
+            id="nothing asked: some of it is in use",
         ),
         pytest.param(
             MEMORY,
@@ -256,14 +329,28 @@ def test_page_sizes(
             MEMORY,
             2 * GIB,
             PageSize.LARGE,
-            Fact(Code.PAGES, 2 * GIB, GIB, "KiB", 0, detail="1 GiB or 2 MiB"),
+            Fact(
+                Code.PAGES_TOTAL,
+                2 * GIB,
+                GIB,
+                "KiB",
+                0,
+                detail="1 GiB or 2 MiB",
+            ),
             id="sizes are not mixed",
         ),
         pytest.param(
             MEMORY,
             GIB,
             16 * MIB,
-            Fact(Code.PAGE_SIZE, host_cell=0, detail="16 MiB"),
+            Fact(
+                Code.PAGE_SIZE,
+                GIB,
+                0,
+                "KiB",
+                0,
+                detail="16 MiB, has only pages of 4 KiB, 2 MiB, 1 GiB",
+            ),
             id="a size that the host does not have",
         ),
         pytest.param(
@@ -279,15 +366,22 @@ def test_page_sizes(
             host("cell:1(memory=4GiB) core:2"),
             GIB,
             PageSize.LARGE,
-            Fact(Code.PAGE_SIZE, host_cell=0, detail="a large size"),
+            Fact(
+                Code.PAGE_SIZE,
+                GIB,
+                0,
+                "KiB",
+                0,
+                detail="a large size, has only pages of 4 KiB",
+            ),
             id="the only size is the smallest",
         ),
         pytest.param(
             each(MEMORY, pages=[[Pages(2048, 512, 0, reserved=1)]]),
             GIB,
             2048,
-            Fact(Code.PAGES, GIB, GIB - 2048, "KiB", 0, detail="2 MiB"),
-            id="reserved pages are not free",
+            Fact(Code.PAGES_TOTAL, GIB, GIB - 2048, "KiB", 0, detail="2 MiB"),
+            id="reserved pages are never free",
         ),
     ],
 )

@@ -54,6 +54,24 @@ from pinning_filter.core.refusal import Code, Fact, Refusal
             id="a fraction",
         ),
         pytest.param(
+            Fact(
+                Code.SMT, 3, 0, "cores without SMT", host_cell=0, detail="2"
+            ),
+            "host cell 0: thread policy isolate needs cores without SMT, "
+            "these have 2 threads each",
+            id="what is there instead",
+        ),
+        pytest.param(
+            Fact(Code.PHYSNET, 1, 0, "host cells", 1, detail="a"),
+            "host cell 1: is not near the physical network a",
+            id="a host cell that would do but for a network",
+        ),
+        pytest.param(
+            Fact(Code.DEVICES),
+            "no choice of free PCI devices meets all their NUMA policies",
+            id="enough of a thing, and yet not",
+        ),
+        pytest.param(
             Fact(Code.PHYSNET, 1, 0, "host cells", detail="{0} <b>"),
             "no host cell near the physical network {0} <b> is free for the "
             "guest",
@@ -63,6 +81,12 @@ from pinning_filter.core.refusal import Code, Fact, Refusal
 )
 def test_text(fact: Fact, text: str) -> None:
     assert fact.text == text
+
+
+def test_a_clause_leaves_the_cells_to_whoever_shows_it() -> None:
+    assert Fact(Code.PCPUS, 6, 4, "pCPUs", 1, 0).clause == (
+        "needs 6 free pCPUs, has 4"
+    )
 
 
 @pytest.mark.parametrize("code", Code)

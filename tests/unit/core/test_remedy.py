@@ -7,7 +7,12 @@ import pytest
 from pinning_filter.core import cpuset, synthetic
 from pinning_filter.core.fit import fit
 from pinning_filter.core.remedy import remedies
-from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
+from pinning_filter.core.request import (
+    GuestCell,
+    PageSize,
+    Request,
+    ThreadPolicy,
+)
 
 
 def asked(vcpus, policy="prefer", memory_gib=0, **fields):
@@ -47,6 +52,26 @@ def asked(vcpus, policy="prefer", memory_gib=0, **fields):
             asked(2, "isolate"),
             ["fits with thread policy prefer"],
             id="isolate on a host with SMT",
+        ),
+        pytest.param(
+            "cell:1 core:2 pu:2",
+            "0-3",
+            asked(2, "isolate"),
+            [
+                "fits with thread policy prefer when 2 more pCPUs are free in "
+                "host cell 0, such as 0-1"
+            ],
+            id="isolate on a full host with SMT: freeing alone is no help",
+        ),
+        pytest.param(
+            "cell:1 core:1 pu:2",
+            "",
+            asked(2, "isolate", emulator_isolated=True),
+            [
+                "fits with thread policy prefer and without isolated emulator "
+                "threads"
+            ],
+            id="two wishes too many",
         ),
         pytest.param(
             "cell:1 core:2",
@@ -101,6 +126,54 @@ def test_memory_and_pcpus_together():
         "fits when 1 more pCPU and 1 GiB more memory are free in host cell "
         "0, such as 0"
     )
+
+
+def with_pages(memory_gib, asked_for, **used):
+    """2 GiB of each of three sizes, and a guest that asks for pages."""
+    host = synthetic.host("cell:1(memory=6GiB pages=1024x2MiB,2x1GiB) core:2")
+    (cell,) = host.cells
+    pages = [
+        each._replace(used=used.get(f"of_{each.size_kib}", 0))
+        for each in cell.pages
+    ]
+    guest = GuestCell(frozenset({0}), frozenset(), memory_gib << 20, asked_for)
+    return host._replace(cells=[cell._replace(pages=pages)]), Request((guest,))
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        pytest.param(
+            with_pages(2, 1 << 20, of_1048576=1),
+            [
+                "fits with memory pages of any size",
+                "fits when 1 GiB more memory in pages of 1 GiB is free in "
+                "host cell 0",
+            ],
+            id="pages of one size are used up",
+        ),
+        pytest.param(
+            with_pages(2, PageSize.LARGE, of_1048576=2, of_2048=512),
+            [
+                "fits with memory pages of any size",
+                "fits when 1 GiB more memory in pages of 2 MiB is free in "
+                "host cell 0",
+            ],
+            id="large: those that lack the least",
+        ),
+        pytest.param(
+            with_pages(1, 16 << 10),
+            ["fits with memory pages of any size"],
+            id="a size that the host does not have",
+        ),
+        pytest.param(with_pages(3, PageSize.ANY), [], id="never: any size"),
+    ],
+)
+def test_memory_pages(question, expected):
+    found = remedies(*question)
+    assert [each.text for each in found] == expected
+    for each in found:
+        assert fit(each.host, each.request)
 
 
 def test_guests_of_several_cells_are_only_told_to_ask_for_less():

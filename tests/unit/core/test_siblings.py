@@ -271,7 +271,7 @@ def test_emulator_threads(
             1,
             ISOLATE,
             0,
-            Fact(Code.SMT, 1, 2, "threads a core", 0),
+            Fact(Code.SMT, 1, 0, "cores without SMT", 0, detail="2"),
             id="isolate with SMT on a host that is not legacy",
         ),
         pytest.param(

@@ -60,6 +60,11 @@ TOTAL = Fact(Code.PCPUS_TOTAL, 6, 4, "pCPUs", 1)
             id="too small, before another kind",
         ),
         pytest.param(
+            [pcpus(5), Fact(Code.PHYSNET, 1, 0, "host cells", 1, detail="a")],
+            Fact(Code.PHYSNET, 1, 0, "host cells", 1, detail="a"),
+            id="a host cell with room, but far from the network",
+        ),
+        pytest.param(
             [pcpus(5), Fact(Code.TOGETHER, 2, 1, "host cells")],
             Fact(Code.TOGETHER, 2, 1, "host cells"),
             id="a fact about the whole host comes first",

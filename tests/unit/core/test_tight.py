@@ -150,7 +150,7 @@ def test_emulator_threads_take_a_core_that_is(
             "",
             1,
             ThreadPolicy.ISOLATE,
-            Fact(Code.SMT, 1, 2, "threads a core", 0),
+            Fact(Code.SMT, 1, 0, "cores without SMT", 0, detail="2"),
             id="isolate where siblings cannot be kept idle",
         ),
     ],

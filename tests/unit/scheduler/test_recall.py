@@ -124,7 +124,7 @@ def test_a_change_is_seen(change, expected):
     [
         (dedicated(3), [(0, [0, 1, 2])]),
         (dedicated(2, 2), [(0, [0, 1]), (1, [8, 9])]),
-        (dedicated(2, memory_mib=1 << 30), "free memory"),
+        (dedicated(2, memory_mib=1 << 30), "of memory"),
         (dedicated(2, policy="isolate"), "thread policy isolate"),
     ],
     ids=["more vCPUs", "more cells", "more memory", "another policy"],
