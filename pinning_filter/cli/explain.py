@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pinning_filter.cli.cloud.snapshot import Snapshot
@@ -14,8 +14,8 @@ from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.judging.findings import Finding, Stage
 from pinning_filter.cli.judging.question import Question
 from pinning_filter.cli.output import InputError, Lister, Status, for_people
-from pinning_filter.core import summary
-from pinning_filter.core.placement import Placement
+from pinning_filter.core import cpuset, summary
+from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _FOR_PEOPLE = (
     "host_cell",
     "guest_cell",
     "text",
+    "pinning",
     "remedies",
 )
 
@@ -139,7 +140,10 @@ examples:
             for line in _not_asked(others):
                 self.app.stderr.write(f"{self.app.NAME}: {line}\n")
         rows = [row for verdict in judged for row in _rows(verdict)]
-        return self.answer(parsed_args, _FOR_PEOPLE, rows)
+        shown = list(_FOR_PEOPLE)
+        if question.request is None or len(question.request.cells) == 1:
+            shown.remove("guest_cell")
+        return self.answer(parsed_args, shown, rows)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -243,8 +247,12 @@ def _beside(
 
 
 def _not_asked(others: Others) -> Iterator[str]:
+    """The filters that were not asked, those of one reason together."""
+    names = collections.defaultdict(list)
     for name, why in others.not_asked.items():
-        yield f"Not asked: {one_line(name)}, {one_line(why)}."
+        names[one_line(why)].append(one_line(name))
+    for why, together in names.items():
+        yield f"Not asked: {', '.join(together)} ({why})."
 
 
 def _hosts(number: int) -> str:
@@ -264,18 +272,35 @@ def _rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
         yield row
     if verdict.fits and isinstance(verdict.answer, Placement):
         for index, cell in enumerate(verdict.answer.cells):
-            pinning = Pinning(cell.pinning)
             yield {
                 **common,
                 "verdict": "fits",
                 "host_cell": cell.host_cell.id,
                 "guest_cell": index,
-                "text": pinning.human_readable(),
-                "pinning": pinning,
+                "text": _taking(cell),
+                "pinning": Pinning(cell.pinning),
                 "remedies": Clauses(()),
             }
     elif verdict.fits:
         yield {**common, "verdict": "fits", "remedies": Clauses(())}
+
+
+def _taking(cell: CellPlacement) -> str:
+    """What a guest cell would take of its host cell, as a clause."""
+    parts = []
+    if cell.pinning:
+        parts.append(f"takes {_pcpus(cell.pinning.values())}")
+    if cell.reserved:
+        parts.append(f"emulator threads on {_pcpus(cell.reserved)}")
+    if number := len(cell.guest_cell.shared):
+        floating = "1 vCPU floats" if number == 1 else f"{number} vCPUs float"
+        parts.append(f"{floating} over {_pcpus(cell.host_cell.shared)}")
+    return ", ".join(parts)
+
+
+def _pcpus(pcpus: Iterable[int]) -> str:
+    numbers = frozenset(pcpus)
+    return f"pCPU{'' if len(numbers) == 1 else 's'} {cpuset.format(numbers)}"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

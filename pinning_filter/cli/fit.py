@@ -99,7 +99,7 @@ examples:
             self.status = Status.NO
             self.before = "It does not fit."
             self.after = "\n" + picture(host)
-            rows = [_fact(fact) for fact in placement.facts]
+            rows = [_fact(fact) for fact in placement.in_order]
             return self.answer(parsed_args, _REFUSED, rows)
         if parsed_args.xml:
             settings = guest.settings(

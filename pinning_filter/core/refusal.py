@@ -176,7 +176,14 @@ FOR_NOW = frozenset({
     Code.TUNNEL,
     Code.DEVICES,
 })
-#: Only a larger host would cure these; what is left only another kind.
+#: Another thread policy or page size would cure these, or another host.
+_ANOTHER_KIND = {
+    Code.NO_SMT,
+    Code.SMT,
+    Code.PAGE_SIZE,
+    Code.PAGE_MULTIPLE,
+}
+#: Only a larger host would cure these; what is left nothing that is asked.
 _TOO_SMALL = {
     Code.HOST_CELLS,
     Code.PCPUS_TOTAL,
@@ -194,16 +201,29 @@ _NEARLY = {Code.PHYSNET, Code.TUNNEL, Code.DEVICES}
 def distance(fact: Fact) -> tuple[int, float]:
     """How far from fitting a fact is, the least first.
 
-    A host cell that only lacks a network or devices comes first, then what
-    guests that leave can cure, then what only a larger host can. Among
-    these, the smaller share of what was asked for that is missing.
+    1. A host cell that only lacks a network or devices.
+    2. What guests that leave can cure.
+    3. A host cell that is large enough, but of another kind.
+    4. One that is too small.
+
+    Among these, the smaller share of what was asked for that is missing.
     """
     missing = fact.missing / fact.needed if fact.needed else 1.0
     if fact.code in _NEARLY and fact.host_cell is not None:
         return -1, missing
     if fact.code in FOR_NOW:
         return 0, missing
-    return (1, missing) if fact.code in _TOO_SMALL else (2, 1.0)
+    if fact.code in _ANOTHER_KIND:
+        return 1, 1.0
+    return (2, missing) if fact.code in _TOO_SMALL else (3, 1.0)
+
+
+def _place(fact: Fact) -> tuple[int, int]:
+    guest_cell, host_cell = fact.guest_cell, fact.host_cell
+    return (
+        -1 if guest_cell is None else guest_cell,
+        -1 if host_cell is None else host_cell,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +241,16 @@ class Refusal:
     @property
     def text(self) -> str:
         """All facts in one line."""
-        return "; ".join(fact.text for fact in self.facts)
+        return "; ".join(fact.text for fact in self.in_order)
+
+    @property
+    def in_order(self) -> list[Fact]:
+        """The facts as people look for them.
+
+        What is about the whole host, then by guest cell, then by host cell;
+        ``facts`` has them in the order in which host cells were tried.
+        """
+        return sorted(self.facts, key=_place)
 
     @functools.cached_property
     def unreadable(self) -> str:

@@ -166,7 +166,7 @@ def verdicts(
 def reasons(refusal: Refusal) -> list[str]:
     """Every reason once, with the host cells that it holds for."""
     cells: dict[str, list[int]] = {}
-    for fact in refusal.facts:
+    for fact in refusal.in_order:
         where = cells.setdefault(fact.clause, [])
         if fact.host_cell is not None:
             where.append(fact.host_cell)

@@ -15,10 +15,10 @@ SAID = (
       pCPU   0  1   2  3
            [## ##][v0 v1]
     """,
+    # What freeing pCPUs would not cure, though some cells are full, too.
     """\
-    eight    no       host cells 1-7: thread policy isolate needs cores of one
-                        thread here, they have 2
-                      host cell 0: needs 2 free pCPUs, has 1
+    smt      no       host cells 0-1: thread policy isolate needs cores without
+                        SMT, these have 2 threads each
     """,
     """\
     Nova's API refuses at once: 400

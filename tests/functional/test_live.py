@@ -48,7 +48,7 @@ def test_a_server_that_found_no_host_is_told_why_and_so_is_the_operator(
     assert verdicts(answer) == {
         ("smt", "placement", "resource", "needs 2 PCPU, 0 of 8 are free"),
         ("smt", "filter", "pcpus", "needs 2 free pCPUs, has 0"),
-        ("plain", "fits", None, "0->0 1->1"),
+        ("plain", "fits", None, "takes pCPUs 0-1"),
         ("dumb", "filter", "no_topology", "the host reports no NUMA topology"),
     }
 

@@ -94,7 +94,7 @@ def test_a_filter_of_nova_s_is_named_where_it_refuses(pair, rows, run):
             "NumInstancesFilter",
             "NumInstancesFilter refuses the host",
         ),
-        ("right", "fits", None, "0->0 1->1"),
+        ("right", "fits", None, "takes pCPUs 0-1"),
     }
     _, out, _ = run("explain", *PINNED)
     assert "1 host by AggregateNumInstancesFilter" in out
@@ -139,7 +139,7 @@ def test_devices_that_a_flavor_names_are_counted(pair, rows, run, tmp_path):
             "left",
             "filter",
             "devices",
-            "needs 1 PCI device near the guest's NUMA cells, has 0",
+            "needs 1 PCI device nearby, has 0",
         ),
     }
     assert (fitting["host"], fitting["host_cell"]) == ("right", 1)
@@ -173,12 +173,12 @@ def test_a_filter_that_breaks_is_told_and_refuses_nobody(pair, run):
     status, out, _ = run("explain", *PINNED)
     assert status == 0
     assert out.splitlines()[2:4] == [
-        "Not asked: NoSuchFilter, it is not among available_filters.",
-        "Not asked: Broken, ValueError: no such key.",
+        "Not asked: NoSuchFilter (it is not among available_filters).",
+        "Not asked: Broken (ValueError: no such key).",
     ]
     # Programs are warned, too.
     _, _, err = run("explain", *PINNED, "-f", "json")
-    assert "Not asked: Broken, ValueError: no such key." in err
+    assert "Not asked: Broken (ValueError: no such key)." in err
 
 
 def test_an_aggregate_s_image_is_compared_by_nova(pair, rows):
@@ -215,7 +215,7 @@ def test_what_only_the_placement_api_knows_is_told(pair, rows):
             "candidates",
             "the Placement API has no allocation candidate there",
         ),
-        ("right", "fits", None, "0->0 1->1"),
+        ("right", "fits", None, "takes pCPUs 0-1"),
     }
 
 

@@ -29,9 +29,14 @@ class Inventory:
     most: int = 2147483647  #: one allocation is at most so much
 
     @property
+    def room(self) -> int:
+        """What can be allocated while nothing is."""
+        return int((self.total - self.reserved) * self.ratio)
+
+    @property
     def free(self) -> int:
         """What can be allocated yet; below 0 where too much is."""
-        return int((self.total - self.reserved) * self.ratio) - self.used
+        return self.room - self.used
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -132,13 +132,18 @@ def _placement(
     if provider is None:
         return ()
     reasons = [
-        [*_missing(provider, asked), *_traits(provider, asked)]
+        [
+            *_traits(provider, asked),
+            *_too_small(provider, asked),
+            *_in_use(provider, asked),
+        ]
         for asked in alternatives
     ]
     return reasons[0] if reasons and all(reasons) else ()
 
 
-def _missing(provider: Provider, asked: Resources) -> Iterator[Finding]:
+def _too_small(provider: Provider, asked: Resources) -> Iterator[Finding]:
+    """What is missing even where nothing is allocated."""
     for name, amount in sorted(asked.amounts.items()):
         inventory = provider.inventories.get(name)
         if inventory is None:
@@ -146,21 +151,27 @@ def _missing(provider: Provider, asked: Resources) -> Iterator[Finding]:
             if name in _ALWAYS_THERE:
                 text = f"needs {amount} {name}, has no inventory of it"
                 yield _short(text, amount, 0, name)
-            continue
-        free = max(0, inventory.free)
-        if amount > free:
-            room = int(
-                (inventory.total - inventory.reserved) * inventory.ratio
-            )
-            text = f"needs {amount} {name}, {free} of {room} are free"
-            yield _short(text, amount, free, name)
+        elif amount > inventory.room:
+            text = f"needs {amount} {name}, has {inventory.room} in all"
+            yield _short(text, amount, max(0, inventory.free), name)
         elif amount > inventory.most:
-            text = f"needs {amount} {name}, one guest may have "
+            text = f"needs {amount} {name}, one guest may have at most "
             text += str(inventory.most)
             yield _short(text, amount, inventory.most, name)
         elif amount % inventory.step:
-            text = f"{amount} {name} are no multiple of {inventory.step}"
-            yield _short(text, amount, free, name)
+            text = f"needs {amount} {name}, which is not a multiple of "
+            text += str(inventory.step)
+            yield _short(text, amount, max(0, inventory.free), name)
+
+
+def _in_use(provider: Provider, asked: Resources) -> Iterator[Finding]:
+    """What there would be, but that it is allocated."""
+    for name, amount in sorted(asked.amounts.items()):
+        inventory = provider.inventories.get(name)
+        if inventory and inventory.room >= amount > inventory.free:
+            free = max(0, inventory.free)
+            text = f"needs {amount} {name}, {free} of {inventory.room} are "
+            yield _short(f"{text}free", amount, free, name)
 
 
 _ALWAYS_THERE = ("PCPU", "VCPU", "MEMORY_MB")
@@ -173,7 +184,9 @@ def _short(text: str, amount: int, free: int, name: str) -> Finding:
 #: Traits that need more than their name to be understood.
 _MEANINGS = {
     ("HW_CPU_HYPERTHREADING", True): "thread policy require needs SMT",
-    ("HW_CPU_HYPERTHREADING", False): "thread policy isolate needs no SMT",
+    ("HW_CPU_HYPERTHREADING", False): (
+        "thread policy isolate needs a host without SMT"
+    ),
 }
 
 

@@ -14,10 +14,12 @@ from pinning_filter.cli.cloud.snapshot import Node, Snapshot
 from pinning_filter.cli.judging import findings, nova_devices
 from pinning_filter.cli.judging.findings import Finding, Stage
 from pinning_filter.cli.judging.question import Question
+from pinning_filter.core.capacity import free_kib, pcpus_of
 from pinning_filter.core.fit import SPREAD, Devices, Strategy, fit
+from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
-from pinning_filter.core.remedy import remedies
+from pinning_filter.core.remedy import Remedy, remedies
 from pinning_filter.core.request import CpuPolicy, Request, ThreadPolicy
 
 #: The filters that the engine, and the state of the service, answer for.
@@ -97,13 +99,14 @@ def judge(
     answer = _engine(node, request, devices, strategy)
     if isinstance(answer, Placement):
         return Verdict(node, tuple(found), answer)
-    found += map(findings.of_fact, answer.facts)
+    found += map(findings.of_fact, answer.in_order)
     cures: Sequence[str] = ()
     if node.host and not node.problem and all(map(_curable, found)):
         cures = [
             cure.text
             for cure in remedies(node.host, request, strategy)
-            if fit(cure.host, cure.request, devices, strategy)
+            if all(_cures(cure, node.host, request, each) for each in found)
+            and fit(cure.host, cure.request, devices, strategy)
         ]
     return Verdict(node, tuple(found), answer, tuple(cures))
 
@@ -153,9 +156,34 @@ def _said(
 
 
 def _curable(finding: Finding) -> bool:
-    """Whether what helps the engine helps here, too."""
+    """Whether what helps the engine may help here, too."""
     if finding.stage is Stage.PLACEMENT:
-        return finding.unit in ("PCPU", "VCPU", "MEMORY_MB") or (
-            "HW_CPU_HYPERTHREADING" in finding.text
-        )
+        return finding.unit in ("PCPU", "MEMORY_MB") or _about_smt(finding)
     return finding.stage is Stage.FILTER
+
+
+def _about_smt(finding: Finding) -> bool:
+    return "HW_CPU_HYPERTHREADING" in finding.text
+
+
+def _cures(
+    cure: Remedy, host: Host, request: Request, finding: Finding
+) -> bool:
+    """Whether a remedy, which helps the engine, is enough for a finding."""
+    if finding.stage is Stage.FILTER:
+        return True
+    if _about_smt(finding):
+        return cure.request.thread_policy is ThreadPolicy.PREFER
+    missing = (finding.needed or 0) - (finding.free or 0)
+    if finding.unit == "MEMORY_MB":
+        return _free_kib(cure.host) - _free_kib(host) >= missing * 1024
+    freed = _free_pcpus(cure.host) - _free_pcpus(host)
+    return freed + pcpus_of(request) - pcpus_of(cure.request) >= missing
+
+
+def _free_pcpus(host: Host) -> int:
+    return sum(len(cell.free) for cell in host.cells)
+
+
+def _free_kib(host: Host) -> float:
+    return sum(map(free_kib, host.cells))

@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from pinning_filter.cli.cloud import dumpfile
-from pinning_filter.cli.cloud.snapshot import Flavor, Snapshot
+from pinning_filter.cli.cloud.snapshot import Flavor, Inventory, Node, Snapshot
 from pinning_filter.cli.output import InputError
+from pinning_filter.core import synthetic
 from pinning_filter.core.host import Pages
 from tests.unit.cli import clouds
 
@@ -43,7 +44,7 @@ def reasons(answer, host):
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        ("empty", [("fits", None, 0, "0->0 1->1")]),
+        ("empty", [("fits", None, 0, "takes pCPUs 0-1")]),
         (
             "full",
             [
@@ -145,7 +146,160 @@ def test_explain_says_what_would_help(pinning_filter, several):
         "full": [
             "fits when 4 more pCPUs are free in host cell 0, such as 0-3"
         ],
+        "no-smt": [
+            "fits with thread policy prefer when 1 more pCPU is free in host "
+            "cell 0, such as 0"
+        ],
     }
+
+
+ISOLATE = (*PINNED, "--property", "hw:cpu_thread_policy=isolate")
+
+
+def one(pinning_filter, tmp_path, node, *question):
+    """The rows about the only host of a cloud."""
+    path = clouds.write(Snapshot((node,)), tmp_path / "one.json")
+    return rows(
+        pinning_filter("explain", "--host", path, *question, "-f", "json")
+    )
+
+
+def test_isolate_on_a_full_host_with_smt_is_refused_for_its_smt(
+    pinning_filter, tmp_path
+):
+    node = clouds.node(
+        "smt", "cell:1 core:2 pu:2", clouds.guest(4),
+        provider=clouds.provider(4, 4),
+    )
+    found = one(pinning_filter, tmp_path, node, *asked(2, *ISOLATE))
+    assert [(row["code"], row["needed"], row["free"]) for row in found] == [
+        ("trait_forbidden", None, None), ("resource", 2, 0), ("smt", 2, 0),
+    ]
+    assert found[-1]["unit"] == "cores without SMT"
+    assert found[0]["remedies"] == [
+        "fits with thread policy prefer when 2 more pCPUs are free in host "
+        "cell 0, such as 0-1"
+    ]
+
+
+def test_a_page_size_that_is_not_there_is_told_with_numbers(
+    pinning_filter, tmp_path
+):
+    node = clouds.node("small", "cell:1 core:4")
+    (row,) = one(
+        pinning_filter, tmp_path, node,
+        *asked(2, *PINNED, "--property", "hw:mem_page_size=2MB"),
+    )
+    assert [row[key] for key in ("code", "needed", "free", "unit")] == [
+        "page_size", 1048576, 0, "KiB",
+    ]
+    assert row["text"] == (
+        "needs 1 GiB in memory pages of 2 MiB, has only pages of 4 KiB"
+    )
+    assert row["remedies"] == ["fits with memory pages of any size"]
+
+
+@pytest.mark.parametrize(
+    ("free_mib", "remedies"),
+    [
+        (
+            1024,
+            ["fits when 2 more pCPUs are free in host cell 0, such as 0-1"],
+        ),
+        (512, []),
+    ],
+    ids=["it has the memory", "it has not"],
+)
+def test_a_remedy_is_enough_for_the_placement_api_too(
+    pinning_filter, tmp_path, free_mib, remedies
+):
+    provider = clouds.provider(4, 4)
+    provider.inventories["MEMORY_MB"] = Inventory(
+        65536, used=65536 - free_mib
+    )
+    node = clouds.node(
+        "full", "cell:1 core:4", clouds.guest(4), provider=provider
+    )
+    found = one(pinning_filter, tmp_path, node, *asked(2, *PINNED))
+    assert found[0]["remedies"] == remedies
+
+
+def test_what_a_host_never_has_comes_before_what_is_in_use(
+    pinning_filter, tmp_path
+):
+    node = clouds.node("small", "cell:1 core:2", provider=clouds.provider(2))
+    node.provider.inventories["MEMORY_MB"] = Inventory(2048, used=2048)
+    found = one(pinning_filter, tmp_path, node, *asked(4, *PINNED))
+    assert [row["text"] for row in found if row["verdict"] == "placement"] == [
+        "needs 4 PCPU, has 2 in all",
+        "needs 1024 MEMORY_MB, 0 of 2048 are free",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("specs", "text"),
+    [
+        ({"hw:cpu_policy": "dedicated"}, "takes pCPUs 2-3"),
+        (
+            {
+                "hw:cpu_policy": "dedicated",
+                "hw:emulator_threads_policy": "isolate",
+            },
+            "takes pCPUs 2-3, emulator threads on pCPU 4",
+        ),
+        (
+            {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0"},
+            "takes pCPU 2, 1 vCPU floats over pCPUs 0-1",
+        ),
+        ({"hw:numa_nodes": "1"}, "2 vCPUs float over pCPUs 0-1"),
+    ],
+)
+def test_what_a_guest_would_take(pinning_filter, tmp_path, specs, text):
+    host = synthetic.host("cell:1 core:6")
+    (cell,) = host.cells
+    shared = cell._replace(
+        shared={0, 1}, dedicated={2, 3, 4, 5}, free={2, 3, 4, 5}
+    )
+    node = Node("mixed", host._replace(cells=[shared]))
+    properties = [
+        argument
+        for key, value in specs.items()
+        for argument in ("--property", f"{key}={value}")
+    ]
+    path = clouds.write(Snapshot((node,)), tmp_path / "one.json")
+    answer = pinning_filter(
+        "explain", "--host", path, *asked(2, *properties), "-f", "json"
+    )
+    assert [row["text"] for row in rows(answer)] == [text]
+
+
+def test_people_see_where_a_guest_would_be(pinning_filter, several):
+    """In the same column as programs, and no column that says nothing."""
+    answer = pinning_filter(
+        "explain", "--host", several, "--host", "empty", *asked(2, *PINNED)
+    )
+    assert answer.out.splitlines()[2:6] == [
+        "+-------+---------+-----------+-----------------+-----------+",
+        "| host  | verdict | host cell | text            | pinning   |",
+        "+-------+---------+-----------+-----------------+-----------+",
+        "| empty | fits    |         0 | takes pCPUs 0-1 | 0->0 1->1 |",
+    ]
+
+
+def test_filters_that_a_file_cannot_ask_are_in_one_line(
+    pinning_filter, tmp_path
+):
+    cloud = dataclasses.replace(
+        clouds.several(),
+        filters=("ComputeFilter", "ServerGroupAffinityFilter",
+                 "ImagePropertiesFilter", "PinningFilter"),
+    )
+    path = clouds.write(cloud, tmp_path / "cloud.json")
+    answer = pinning_filter("explain", "--host", path, *asked(2, *PINNED))
+    assert (
+        "Not asked: ServerGroupAffinityFilter, ImagePropertiesFilter (the "
+        "cloud is read from a file)."
+    ) in answer.out.splitlines()
 
 
 def test_explain_for_people_begins_with_a_sentence(pinning_filter, several):
@@ -185,7 +339,7 @@ def test_explain_takes_a_flavor_or_a_guest_of_the_cloud(
         "explain", "--host", several, "full-0", "-f", "json"
     )
     assert reasons(again, "empty") == [
-        ("fits", None, 0, "0->0 1->1 2->2 3->3")
+        ("fits", None, 0, "takes pCPUs 0-3")
     ]
 
 

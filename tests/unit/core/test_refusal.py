@@ -94,6 +94,19 @@ def test_every_code_has_a_sentence(code: Code) -> None:
     assert Fact(code, 2, 1, "pCPUs", detail="x").text
 
 
+def test_facts_are_read_in_the_order_of_the_cells() -> None:
+    """However they were tried."""
+    facts = (
+        Fact(Code.PCPUS, 6, 4, "pCPUs", 1, 1),
+        Fact(Code.PCPUS, 4, 2, "pCPUs", 1, 0),
+        Fact(Code.PCPUS, 4, 1, "pCPUs", 0, 0),
+        Fact(Code.TOGETHER, 2, 1, "host cells"),
+    )
+    refusal = Refusal(facts)
+    assert refusal.in_order == [facts[at] for at in (3, 2, 1, 0)]
+    assert refusal.text.startswith("2 guest cells need")
+
+
 def test_a_refusal_is_false_and_reads_as_one_line() -> None:
     facts = (
         Fact(Code.PCPUS, 6, 4, "pCPUs", 0),

@@ -55,9 +55,9 @@ TOTAL = Fact(Code.PCPUS_TOTAL, 6, 4, "pCPUs", 1)
             id="what leaving guests can cure, before what is too small",
         ),
         pytest.param(
-            [Fact(Code.PAGE_SIZE, host_cell=0), TOTAL],
-            TOTAL,
-            id="too small, before another kind",
+            [TOTAL, Fact(Code.SMT, 6, 0, "cores without SMT", 0)],
+            Fact(Code.SMT, 6, 0, "cores without SMT", 0),
+            id="a host cell that is large enough, before one that is not",
         ),
         pytest.param(
             [pcpus(5), Fact(Code.PHYSNET, 1, 0, "host cells", 1, detail="a")],
