@@ -14,10 +14,11 @@ GROUP = cfg.OptGroup(
     "pinning_filter",
     title="pinning_filter",
     help="""
-CPU pinning by pinning_filter, in the place of Nova's NUMATopologyFilter.
+CPU pinning by pinning_filter, instead of Nova's NUMATopologyFilter.
 
-nova-scheduler and nova-compute read these options; unless an option says
-otherwise, give it the same value on all of them, and restart them after.
+nova-scheduler and nova-compute read these options. Unless an option says
+otherwise, set it to the same value for all of them. A change takes effect
+when they are restarted.
 """,
 )
 
@@ -27,25 +28,25 @@ GUEST_CPU_TOPOLOGY = cfg.StrOpt(
     choices=[
         (
             "mirror",
-            "the sockets, cores and threads that the guest sees are those of "
-            "the pCPUs that it is pinned to: two vCPUs on the two threads of "
-            "one core are one socket of one core of two threads. Where the "
-            "cores taken are not alike, or where the flavor or the image asks "
-            "for sockets, cores or threads itself, the same as 'nova'",
+            "the sockets, cores and threads of the pCPUs that the guest is "
+            "pinned to: two vCPUs on the two threads of one core are one "
+            "socket with one core with two threads. The same as 'nova' where "
+            "vCPUs float, where the guest's cores hold unequal numbers of its "
+            "vCPUs, and where the flavor or the image sets sockets, cores or "
+            "threads",
         ),
         (
             "nova",
-            "what Nova itself chooses: as many sockets as vCPUs, each of one "
-            "core of one thread, unless the flavor or the image asks for "
-            "another shape",
+            "Nova's own choice: a socket with one core with one thread for "
+            "each vCPU, unless the flavor or the image sets another shape",
         ),
     ],
     help="""
 The CPU topology that a guest with dedicated vCPUs sees.
 
 A guest that knows which of its vCPUs are siblings schedules its own threads
-better, and may be licensed by the socket. Running guests keep what they have
-until they are made anew: by a hard reboot, a resize or a migration.
+better, and its software may be licensed by the socket. Running guests keep
+their topology until a hard reboot, a resize or a cold migration.
 """,
 )
 
@@ -53,16 +54,16 @@ GUEST_NUMA_DISTANCES = cfg.BoolOpt(
     "guest_numa_distances",
     default=False,
     help="""
-Whether a guest of several NUMA cells sees how far they are from each other.
+Whether a guest of several NUMA cells sees the distances between them.
 
-The distances are those of the host cells that it sits on. Want it on hosts
-where some cells are nearer to each other than others, with guests that place
-their own threads and memory. Without it a guest takes all its cells to be
-equally far.
+They are the distances between the host cells that the guest runs on. Useful
+on hosts where some cells are nearer to each other than others, for guests
+that place their own threads and memory. Without it all cells of a guest
+look equally far from each other.
 
-Off by default, as a guest keeps the distances it was started with when it is
-live migrated, and then they may be wrong until it is started anew. For
-nova-compute with the driver of pinning_filter; the scheduler does not read it.
+Off by default, since a live migration keeps the distances of the old host,
+and they may be wrong on the new one. Read by nova-compute with the driver
+of pinning_filter only.
 """,
 )
 
@@ -70,17 +71,17 @@ EMULATOR_THREADS_ON_FIRST_CELL = cfg.BoolOpt(
     "emulator_threads_on_first_cell",
     default=False,
     help="""
-Whether emulator and I/O threads of a guest of several NUMA cells stay on one.
+Whether emulator threads of a guest of several NUMA cells stay on one.
 
-They then run on the pCPUs of the guest's first cell that has any for them,
-instead of those of all its cells. Want it where guests of several cells do
-much I/O from their first cell, whose devices are near it, and the vCPUs of
-the other cells are to be left alone. The threads share fewer pCPUs with the
-vCPUs, so the vCPUs of the first cell are disturbed more.
+Emulator and I/O threads then run on the pCPUs of the guest's first cell
+that has any for them, instead of on those of all cells. Useful for guests
+that do their I/O from the first cell, near its devices, while the vCPUs of
+the other cells are not to be disturbed. The vCPUs of the first cell are
+disturbed more.
 
-Off by default, as with Nova. Where the flavor says where emulator threads go
-(hw:emulator_threads_policy) it changes nothing. For nova-compute with the
-driver of pinning_filter; the scheduler does not read it.
+Off by default, as in Nova. It changes nothing where the flavor sets
+hw:emulator_threads_policy. Read by nova-compute with the driver of
+pinning_filter only.
 """,
 )
 
@@ -88,16 +89,16 @@ ALIGN_LAST_LEVEL_CACHE = cfg.BoolOpt(
     "align_last_level_cache",
     default=False,
     help="""
-Whether the vCPUs of a guest cell share last-level (L3) caches where they can.
+Whether a guest cell gets cores of as few last-level (L3) caches as possible.
 
-Among cores that are equally good otherwise, those of as few caches as
-possible are taken, the emptiest first. Whether a guest fits never changes,
-only which cores it gets. Want it where host cells have several L3 caches, as
-on AMD EPYC with NPS1 or NPS2; elsewhere it makes no difference.
+Among cores that are equally good otherwise, those of the fewest caches are
+taken, the emptiest cache first. Whether a guest fits never changes, only
+which cores it gets. Useful where host cells have several L3 caches, as on
+AMD EPYC with NPS1 or NPS2; elsewhere it makes no difference.
 
-Off by default, as guests get other pCPUs than Nova would give them. For
-nova-compute with the driver of pinning_filter, which tells the schedulers:
-hosts may differ in it.
+Off by default, since guests get other pCPUs than Nova would give them. Read
+by nova-compute with the driver of pinning_filter, which tells the
+schedulers, so hosts may differ in it.
 """,
 )
 
@@ -105,17 +106,17 @@ EXPLAIN_IN_FAULT = cfg.BoolOpt(
     "explain_in_fault",
     default=True,
     help="""
-Whether a server that no host can take says why in its fault.
+Whether the fault of a server that no host can take says why.
 
 When PinningFilter refuses the last host, the fault reads "No valid host was
 found. No host can take 6 pinned vCPUs in one NUMA cell: 6 free pCPUs are
 needed in one NUMA cell, the best of 12 hosts has 4." instead of "There are
-not enough hosts available." It holds numbers and no names, but tenants read
-it: turn it off where they must not learn how many hosts there are and how
-full these are. The scheduler's log has the sentence either way.
+not enough hosts available." It contains numbers and no names, but tenants
+can read it: turn it off if they must not learn how many hosts there are and
+how full they are. The scheduler's log has the sentence in any case.
 
-For nova-scheduler. Requests for several servers at once keep Nova's words,
-as do moves of servers that were once booted together with others.
+Read by nova-scheduler only. Requests for several servers at once keep
+Nova's words, as do moves of servers that were booted together with others.
 """,
 )
 
@@ -125,26 +126,28 @@ CORE_CHOICE = cfg.StrOpt(
     choices=[
         (
             "nova",
-            "as Nova: the emptiest NUMA cell of the host (or the fullest, "
-            "with [compute] packing_host_numa_cells_allocation_strategy), and "
-            "in it the cores with the most free threads",
+            "Nova's choice: the emptiest NUMA cell of the host (or the "
+            "fullest, with [compute] "
+            "packing_host_numa_cells_allocation_strategy), and in it the "
+            "cores with the most free threads",
         ),
         (
             "tight",
-            "the fullest NUMA cell that has room, and in it half-used cores "
-            "before whole ones are broken",
+            "the fullest NUMA cell that has room, and in it partly used "
+            "cores before free ones",
         ),
     ],
     help="""
-Which NUMA cell and which cores of a host a guest gets, of those that it fits.
+Which NUMA cell and which cores of a host a guest gets, if several fit.
 
 Whether a guest fits never changes. With 'tight' more whole cores and whole
-NUMA cells stay free for later guests, such as those with
-hw:cpu_thread_policy=require or of many vCPUs; in exchange, guests share cores
-with other guests more often, unless their own policy forbids it. It goes well
-with PinningWeigher, which does the same for the choice between hosts.
+NUMA cells stay free for later guests, for example those with
+hw:cpu_thread_policy=require or many vCPUs. In exchange, guests share cores
+with other guests more often, unless their own policy forbids it. It goes
+well with PinningWeigher, which does the same between hosts.
 
-On hosts where nova-compute runs without pinning_filter Nova itself chooses.
+Hosts whose nova-compute runs without the driver of pinning_filter use
+Nova's choice.
 """,
 )
 
@@ -155,11 +158,12 @@ PINNING_WEIGHT_MULTIPLIER = cfg.FloatOpt(
 How much PinningWeigher counts beside other weighers.
 
 It weighs hosts for guests with dedicated vCPUs only, by how usable the
-capacity is that such a guest leaves behind. 0 switches it off, a negative
-number turns it round. Other weighers have multipliers near 1 and give at most
-that much, so the default lets this one decide, and the others between hosts
-that it finds alike. A host aggregate may set its own in its metadata, under
-the same name; of several the smallest counts. For nova-scheduler only.
+capacity is that such a guest leaves behind. 0 switches it off, and a
+negative number reverses it. Other weighers have multipliers near 1 and give
+at most that much. So with the default this one decides, and the others
+choose between hosts that it finds equal. A host aggregate can set its own
+value in its metadata, under the same name; of several values the smallest
+counts. Read by nova-scheduler only.
 """,
 )
 
