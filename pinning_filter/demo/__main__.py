@@ -48,9 +48,9 @@ def main() -> int:
     began = time.monotonic()
     say(
         f"A whole Nova {version.version_string()} runs in this process: API, "
-        "conductor, scheduler, the Placement API and several computes, whose "
-        "machines and libvirt are made up. The scheduler has PinningFilter in "
-        "the place of NUMATopologyFilter, the computes run "
+        "conductor, scheduler, the Placement API and several computes. Only "
+        "the computes' machines and libvirt are fake. The scheduler runs "
+        "PinningFilter instead of NUMATopologyFilter, the computes run "
         "PinningLibvirtDriver."
     )
     with nova_cloud.cloud(nova_cloud.OURS) as cloud:
@@ -196,8 +196,8 @@ def show_xml(
     if nova_s != domain_xml.topology(placement, settings):
         print()
         say(
-            "By Nova's own driver the topology would be {} sockets of {} core "
-            "and {} thread.".format(*nova_s),
+            "With Nova's own driver the topology would be {} sockets of {} "
+            "core and {} thread.".format(*nova_s),
             _INDENT,
         )
 
@@ -206,7 +206,7 @@ def show_stock(scene: Scene) -> None:
     """The same guest with Nova's own filter and fit."""
     names = ", ".join(compute.name for compute in scene.joins)
     print(
-        f"\n{_INDENT}The same guest and compute {names}, on Nova as it comes:"
+        f"\n{_INDENT}The same guest and compute {names}, with stock Nova:"
     )
     with nova_cloud.cloud(nova_cloud.STOCK) as cloud:
         for compute in scene.joins:
@@ -223,8 +223,8 @@ def show_stock(scene: Scene) -> None:
     if lost:
         print()
         say(
-            f"vCPUs {cpus(lost)} have no pCPU, and nothing says so: not the "
-            "scheduler, not the compute, not the server's status.",
+            f"vCPUs {cpus(lost)} are pinned nowhere, and nothing says so: "
+            "neither the scheduler, nor the compute, nor the server's status.",
             _INDENT,
         )
 

@@ -57,7 +57,7 @@ COMPUTES = (
     Compute(
         "smt",
         "cell:2(memory=64GiB) core:2 pu:2",
-        "2 cells of 2 cores of 2 threads, partly used",
+        "2 cells of 2 cores of 2 threads, 5 pCPUs in use",
     ),
     Compute(
         "flat",
@@ -67,7 +67,7 @@ COMPUTES = (
     Compute(
         "blind",
         "cell:2(memory=16GiB) core:4",
-        "the same, but libvirt reports no NUMA topology",
+        "as flat, but libvirt reports no NUMA topology",
         reports_topology=False,
     ),
     Compute(
@@ -90,40 +90,43 @@ EARLIER = (2, 3)
 
 SCENES = (
     Scene(
-        "The flavor asks for pinning, and for threads of shared cores",
-        "require: the host must have SMT, and each vCPU sits beside another.",
+        "The flavor asks for pinned vCPUs on sibling threads",
+        "require: the host must have SMT, and no vCPU sits alone on a core.",
         vcpus=2,
         flavor={_DEDICATED: "dedicated", _THREADS: "require"},
     ),
     Scene(
         "The same with prefer",
-        "prefer: threads of one core where there are some, any host else.",
+        "prefer: siblings where the host has SMT, but any host will do.",
         vcpus=3,
         flavor={_DEDICATED: "dedicated", _THREADS: "prefer"},
     ),
     Scene(
         "The same with isolate",
-        "isolate: a core for each vCPU; Nova looks for hosts without SMT.",
+        "isolate: a core for each vCPU. Nova takes hosts without SMT only.",
         vcpus=2,
         flavor={_DEDICATED: "dedicated", _THREADS: "isolate"},
     ),
     Scene(
         "The image asks for pinning, the flavor does not",
-        "hw_cpu_policy on the image does what hw:cpu_policy does on a flavor.",
+        "hw_cpu_policy on an image does what hw:cpu_policy does on a flavor. "
+        "quota:cpu_shares has nothing to do with pinning: it is the guest's "
+        "weight where it competes for CPU time, and ends up in the same "
+        "<cputune>.",
         vcpus=1,
         flavor={"quota:cpu_shares": "1024"},
         image={"hw_cpu_policy": "dedicated"},
     ),
     Scene(
-        "Flavor and image in conflict",
-        "An image may not overrule what the flavor says.",
+        "Flavor and image contradict each other",
+        "An image may not override the policy that the flavor sets.",
         vcpus=1,
         flavor={_DEDICATED: "shared"},
         image={"hw_cpu_policy": "dedicated"},
     ),
     Scene(
         "A guest of three NUMA cells of 1, 1 and 2 vCPUs",
-        "Compute three can take it, if guest cell 2 goes to host cell 0.",
+        "It fits on compute three, but only with guest cell 2 on host cell 0.",
         vcpus=4,
         ram_mib=1536,
         flavor={
