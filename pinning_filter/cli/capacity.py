@@ -9,8 +9,8 @@ from typing import Any
 
 from pinning_filter.cli.cloud.snapshot import Node
 from pinning_filter.cli.columns import ByCell, MemoryByCell
+from pinning_filter.cli.inputs import arguments, flavors
 from pinning_filter.cli.inputs import cloud as cloud_inputs
-from pinning_filter.cli.inputs import flavors
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.output import Lister, Status, for_people
 from pinning_filter.cli.patience import progress
@@ -81,6 +81,7 @@ examples:
         """Which flavors, and which cloud."""
         parser.add_argument(
             "--flavor",
+            type=arguments.given,
             action="append",
             default=[],
             metavar="NAME",

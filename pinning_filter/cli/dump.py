@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from pinning_filter.cli.cloud import anonymous, dumpfile
+from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import Command, InputError, Status
 
@@ -44,6 +45,7 @@ examples:
         )
         parser.add_argument(
             "--file",
+            type=arguments.given,
             metavar="FILE",
             help="write there (readable by its owner only), instead of to "
             "standard output",

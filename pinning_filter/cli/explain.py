@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinning_filter.cli.cloud.snapshot import Snapshot
 from pinning_filter.cli.columns import Clauses, Pinning, one_line
+from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.judging.findings import Finding, Stage
@@ -91,6 +92,7 @@ examples:
         """Which server, and which cloud."""
         parser.add_argument(
             "server",
+            type=arguments.given,
             nargs="?",
             metavar="SERVER",
             help="UUID or name of a server, in ERROR or not",
@@ -99,12 +101,14 @@ examples:
         guest_inputs.add_guest_arguments(parser, required=False)
         parser.add_argument(
             "--flavor",
+            type=arguments.given,
             metavar="NAME",
             help="a flavor of the cloud, in place of --vcpus and --ram; "
             "--property adds to its extra specs",
         )
         parser.add_argument(
             "--image",
+            type=arguments.given,
             metavar="ID|NAME",
             help="an image of the cloud, asked from Glance; "
             "--image-property adds to its properties",

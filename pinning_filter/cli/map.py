@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
+from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import InputError, Lister, Status, for_people
 from pinning_filter.cli.pictures import html, terminal
@@ -53,6 +54,7 @@ examples:
         cloud_inputs.add_cloud_arguments(parser)
         parser.add_argument(
             "--html",
+            type=arguments.given,
             metavar="FILE",
             help="write a page for a browser there",
         )

@@ -107,10 +107,12 @@ def _read(text: str, problems: list[str]) -> _Shape:
     order = list(_LEVELS)
     found: dict[str, int] = {}
     shape = _Shape()
+    unclear: set[str] = set()
     for item in _items(text):
         match = _ITEM.fullmatch(item)
         if not match:
             problems.append(f"{item!r} is not a level and a number")
+            unclear.add(item.partition(":")[0])
         elif match["level"] not in order:
             problems.append(
                 f"there is no level {match['level']!r}, only "
@@ -125,7 +127,7 @@ def _read(text: str, problems: list[str]) -> _Shape:
     if list(found) != sorted(found, key=order.index):
         problems.append("levels go from the outside in: " + ", ".join(order))
     for level, optional in _LEVELS.items():
-        if found.get(level, optional) < 1:
+        if found.get(level, optional) < 1 and level not in unclear:
             problems.append(f"there is no {level}: at least 1 is needed")
     return dataclasses.replace(
         shape,

@@ -46,6 +46,7 @@ PACKAGES = {
         "fastjsonschema",
         "jinja2",
         "lxml",
+        "oslo_versionedobjects",
         "rich",
         "sqlalchemy",
     },

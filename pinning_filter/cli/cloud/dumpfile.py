@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -26,7 +26,6 @@ from pinning_filter.cli.cloud.snapshot import (
 from pinning_filter.cli.output import InputError
 from pinning_filter.core import cpuset
 from pinning_filter.core.cloud import Guest
-from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host, HostCell, Pages
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.request import (
@@ -39,6 +38,8 @@ from pinning_filter.core.request import (
 #: How a dump is told from other JSON.
 FORMAT = "pinning-filter dump"
 VERSION = 1
+#: Of a complaint, so much of what it is about.
+_SHOWN = 80
 
 
 def write(snapshot: Snapshot) -> dict[str, Any]:
@@ -154,36 +155,67 @@ def is_dump(data: object) -> bool:
     return isinstance(data, dict) and data.get("format") == FORMAT
 
 
-def read(data: Any, name: str) -> Snapshot:
+def read(data: Any) -> Snapshot:
     """A snapshot from plain JSON values.
 
-    :param name: of the file, for complaints.
     :raises InputError: naming the place in the file, and what is wrong there.
+    :raises Invalid: if it is a cloud that cannot be.
     """
     if data.get("version") != VERSION:
+        version = repr(data.get("version"))[:_SHOWN]
         raise InputError(
-            f"{name}: a dump of version {data.get('version')!r}; this "
-            f"pinning-filter reads version {VERSION}"
+            f"a dump of version {version}; this pinning-filter reads version "
+            f"{VERSION}"
         )
     try:
         _validator()(data)
     except fastjsonschema.JsonSchemaValueException as error:
-        raise InputError(f"{name}: {error.message[:300]}") from error
-    try:
-        nodes = map(_read_node, data["hosts"])
-        snapshot = Snapshot(
-            tuple(sorted(nodes, key=lambda node: node.name)),
-            tuple(Flavor(**flavor) for flavor in data["flavors"]),
-            data["unreachable"],
-            data["taken"],
-            # These two came later than the rest.
-            data.get("filters") and tuple(data["filters"]),
-            tuple(data.get("pci_aliases", ())),
+        raise InputError(_complaint(error)) from error
+    nodes = map(_read_node, data["hosts"])
+    snapshot = Snapshot(
+        tuple(sorted(nodes, key=lambda node: node.name)),
+        tuple(Flavor(**flavor) for flavor in data["flavors"]),
+        data["unreachable"],
+        data["taken"],
+        # These two came later than the rest.
+        data.get("filters") and tuple(data["filters"]),
+        tuple(map(_read_alias, data.get("pci_aliases", ()))),
+    )
+    _ = snapshot.cloud  # complains of names that repeat
+    return snapshot
+
+
+def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:
+    """What of the dump is not as the schema has it, and what is."""
+    name = error.name or "data"
+    where = name.removeprefix("data").lstrip(".") or "the dump"
+    allowed = error.definition
+    if error.rule == "additionalProperties" and "properties" in allowed:
+        known = allowed["properties"]
+        unknown = sorted(error.value.keys() - known.keys())
+        return (
+            f"{where}: there is no key {_listed(unknown)}, only "
+            + _listed(known)
         )
-        _ = snapshot.cloud  # complains of names that repeat
-        return snapshot
-    except Invalid as problem:
-        raise InputError(f"{name}: {problem}") from problem
+    if error.rule == "required":
+        needed = allowed["required"]
+        missing = (key for key in needed if key not in error.value)
+        return f"{where}: missing: {_listed(missing)}"
+    return error.message.replace(name, where, 1)[:300]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(name[:_SHOWN] for name in names)
+
+
+def _read_alias(text: str) -> str:
+    try:
+        known = isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        known = False
+    if not known:
+        raise InputError(f"pci_aliases: {text[:_SHOWN]!r} is no JSON object")
+    return text
 
 
 @functools.cache

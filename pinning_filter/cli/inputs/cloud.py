@@ -7,19 +7,15 @@ never see the difference.
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import sys
 from typing import TYPE_CHECKING
 
 from pinning_filter.cli import patience
-from pinning_filter.cli.cloud import dumpfile
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
 from pinning_filter.cli.columns import one_line
-from pinning_filter.cli.inputs import arguments
-from pinning_filter.cli.inputs import host as host_inputs
+from pinning_filter.cli.inputs import arguments, source
 from pinning_filter.cli.output import InputError
-from pinning_filter.core.errors import Invalid
 
 if TYPE_CHECKING:
     from pinning_filter.cli.cloud.live.session import Session
@@ -33,6 +29,7 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the cloud")
     group.add_argument(
         "--host",
+        type=arguments.given,
         action="append",
         default=[],
         metavar="NAME|FILE",
@@ -43,6 +40,7 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--config-file",
+        type=arguments.given,
         action="append",
         default=[],
         metavar="FILE",
@@ -51,6 +49,7 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--config-dir",
+        type=arguments.given,
         action="append",
         default=[],
         metavar="DIR",
@@ -76,8 +75,8 @@ def read(
     :param placement: whether to ask the Placement API too.
     :raises InputError: naming the file, option or name that is wrong.
     """
-    names = [name for name in args.host if not _is_file(name)]
-    files = [name for name in args.host if _is_file(name)]
+    names = [name for name in args.host if not source.is_file(name)]
+    files = [name for name in args.host if source.is_file(name)]
     if len(files) > 1:
         raise InputError(f"--host: several files: {', '.join(files)}")
     if files:
@@ -94,16 +93,16 @@ def read(
         return snapshot.only(names)
     except KeyError as error:
         some = ", ".join(node.name for node in snapshot.nodes[:5])
+        more = ", ..." if len(snapshot.nodes) > 5 else ""
         raise InputError(
-            f"--host: there is no compute node {error.args[0]}, and no such "
-            f"file; there are {some or 'none'}"
-            + (", ..." if len(snapshot.nodes) > 5 else "")
+            f"--host: no compute node and no file has the name "
+            f"{error.args[0]}; compute nodes: {some or 'none'}{more}"
         ) from error
 
 
 def is_live(args: argparse.Namespace) -> bool:
     """Whether a running cloud is asked, and not a file."""
-    return not any(map(_is_file, args.host))
+    return not any(map(source.is_file, args.host))
 
 
 def session(args: argparse.Namespace) -> Session:
@@ -116,28 +115,14 @@ def session(args: argparse.Namespace) -> Session:
     return Session(args.config_file, args.config_dir, args.timeout)
 
 
-def _is_file(text: str) -> bool:
-    return text == "-" or host_inputs.is_line(text) or host_inputs.exists(text)
-
-
-def _of_file(source: str) -> Snapshot:
-    if not host_inputs.is_line(source):
-        text = host_inputs.read_file(source)
-        if text.lstrip()[:1] == b"{":
-            try:
-                data = json.loads(text)
-            except ValueError as error:
-                raise InputError(f"--host {source}: {error}") from error
-            if dumpfile.is_dump(data):
-                return dumpfile.read(data, f"--host {source}")
-    else:
-        text = None
-    try:
-        host = host_inputs.host_of(source, text).check()
-    except Invalid as error:
-        raise InputError(f"--host {source}: {error}") from error
-    name = "host" if text is None or source == "-" else source
-    return Snapshot((Node(pathlib.Path(name).name, host),))
+def _of_file(name: str) -> Snapshot:
+    found = source.read(name)
+    if isinstance(found, Snapshot):
+        return found
+    plain = name == "-" or source.is_line(name)
+    return Snapshot(
+        (Node("host" if plain else pathlib.Path(name).name, found),)
+    )
 
 
 def report_unreachable(snapshot: Snapshot) -> None:

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import pathlib
-import re
-import sys
 from collections.abc import Set as AbstractSet
 
-from pinning_filter import capabilities_xml
-from pinning_filter.cli.cloud import dumpfile
 from pinning_filter.cli.cloud.snapshot import Snapshot
-from pinning_filter.cli.inputs import arguments
+from pinning_filter.cli.inputs import arguments, source
 from pinning_filter.cli.output import InputError
-from pinning_filter.core import cpuset, synthetic
-from pinning_filter.core.errors import Invalid
+from pinning_filter.core import cpuset
 from pinning_filter.core.host import Host, HostCell
-
-#: Larger than any host's description.
-_MOST_BYTES = 64 << 20
-_LINE = re.compile(r"\s*[a-z][a-z0-9]*:\S")
 
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +17,7 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the host")
     group.add_argument(
         "--host",
+        type=arguments.given,
         required=True,
         metavar="FILE|LINE",
         help="a file (or - for standard input) with the output of 'virsh "
@@ -67,98 +57,19 @@ def read_host(args: argparse.Namespace) -> Host:
 
     :raises InputError: naming the argument or file, and what is wrong there.
     """
-    try:
-        host = _read_host(args.host).check()
-        return _configured(host, args.dedicated, args.shared, args.used)
-    except Invalid as error:
-        raise InputError(f"--host {args.host}: {error}") from error
+    found = source.read(args.host)
+    host = found if isinstance(found, Host) else _only_host(found, args.host)
+    return _configured(host, args.dedicated, args.shared, args.used)
 
 
-def is_line(source: str) -> bool:
-    """Whether this is a host written as a line, and not a file's name."""
-    return bool(_LINE.match(source)) and not exists(source)
-
-
-def exists(source: str) -> bool:
-    """Whether there is such a file; what cannot be a name is none."""
-    try:
-        return pathlib.Path(source).exists()
-    except (OSError, ValueError):
-        return False
-
-
-def _read_host(source: str) -> Host:
-    if is_line(source):
-        return host_of(source, None)
-    return host_of(source, read_file(source))
-
-
-def host_of(source: str, text: bytes | None) -> Host:
-    """A host from a file's content, or from a line.
-
-    :param source: the line itself, or the name of the file.
-    :param text: the content; None where ``source`` is a line.
-    :raises InputError: if it has no form that is known.
-    :raises InvalidHost: if no machine can be so.
-    """
-    if text is None:
-        return _dedicated(synthetic.host(source))
-    start = text.lstrip()[:1]
-    if start == b"<":
-        return _dedicated(capabilities_xml.read(text))
-    if start == b"{" and (data := _dump(text)) is not None:
-        return _only_host(dumpfile.read(data, f"--host {source}"), source)
-    if start in (b"{", b"["):
-        from pinning_filter.cli.inputs import nova
-
-        return nova.host(text)
-    raise InputError(
-        f"--host {source}: neither the XML of 'virsh capabilities' nor the "
-        "JSON of a numa_topology"
-    )
-
-
-def _dump(text: bytes) -> object:
-    """The JSON of a dump; None for what is none."""
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return None
-    return data if dumpfile.is_dump(data) else None
-
-
-def _only_host(snapshot: Snapshot, source: str) -> Host:
+def _only_host(snapshot: Snapshot, name: str) -> Host:
     hosts = [node.host for node in snapshot.nodes if node.host is not None]
     if len(hosts) != 1:
         raise InputError(
-            f"--host {source}: a dump of {len(hosts)} hosts with NUMA cells; "
-            "fit asks one, 'pinning-filter explain' asks all of them"
+            f"--host {name}: a dump of {len(hosts) or 'no'} hosts with NUMA "
+            "cells; fit asks one, 'pinning-filter explain' asks all of them"
         )
     return hosts[0]
-
-
-def read_file(source: str) -> bytes:
-    """A file's content; that of standard input for ``-``.
-
-    :raises InputError: naming the file and the cause.
-    """
-    path = None if source == "-" else pathlib.Path(source)
-    name = "standard input" if path is None else str(path)
-    try:
-        if path is None:
-            data = sys.stdin.buffer.read(_MOST_BYTES + 1)
-        else:
-            with path.open("rb") as file:
-                data = file.read(_MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"--host {name}: {reason}; it is a file, or a line such as "
-            "'cell:2 core:4 pu:2'"
-        ) from error
-    if len(data) > _MOST_BYTES:
-        raise InputError(f"--host {name}: more than {_MOST_BYTES} bytes")
-    return data
 
 
 def _configured(
@@ -223,11 +134,3 @@ def _configured_cell(
         pinned=pinned,
         free=dedicated - pinned,
     )
-
-
-def _dedicated(host: Host) -> Host:
-    """Of a host that nobody configured all pCPUs are for pinned guests."""
-    pcpus = frozenset[int]().union(
-        *(core for cell in host.cells for core in cell.siblings)
-    )
-    return _configured(host, pcpus, None, frozenset())

@@ -16,6 +16,7 @@ from nova import exception, objects
 from nova.api.validation.extra_specs import validators
 from nova.objects import image_meta
 from nova.virt import hardware
+from oslo_versionedobjects.exception import VersionedObjectsException
 
 from pinning_filter import nova_guest, nova_host, nova_objects
 from pinning_filter.cli.cloud.snapshot import Flavor
@@ -52,16 +53,20 @@ class Guest:
 def host(text: bytes) -> Host:
     """A host from the ``numa_topology`` of Nova's ``compute_nodes`` table.
 
-    :raises InputError: if it is none, or not one that this Nova reads.
+    :raises InputError: if it is not one that this Nova reads.
     :raises InvalidHost: if it is one of a host that cannot be.
     """
     try:
         topology = objects.NUMATopology.obj_from_db_obj(text.decode())
-    except Exception as error:
-        # Whatever the text makes Nova stumble over, it is no topology.
+    except (VersionedObjectsException, ValueError) as error:
         raise InputError(
-            "--host: this JSON is not a numa_topology that the installed Nova "
-            f"reads: {type(error).__name__}: {error}"
+            f"a numa_topology that the installed Nova does not read: {error}"
+        ) from error
+    except Exception as error:
+        # Python's words for whatever Nova stumbles over say nothing.
+        raise InputError(
+            "a numa_topology that the installed Nova does not read: a field "
+            "is missing, or of another kind than Nova writes"
         ) from error
     return nova_host.host_from_nova(topology)
 

@@ -25,7 +25,9 @@ def pinning_filter(capsys, monkeypatch):
     handlers, level = root.handlers[:], root.level
 
     def run(*args, stdin=b""):
-        source = types.SimpleNamespace(buffer=io.BytesIO(stdin))
+        source = None  # closed
+        if stdin is not None:
+            source = types.SimpleNamespace(buffer=io.BytesIO(stdin))
         monkeypatch.setattr("sys.stdin", source)
         try:
             status = main.main([str(arg) for arg in args])

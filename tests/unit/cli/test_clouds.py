@@ -13,6 +13,7 @@ from pinning_filter.cli.cloud import dumpfile
 from pinning_filter.cli.cloud.snapshot import Flavor, Inventory, Node, Snapshot
 from pinning_filter.cli.output import InputError
 from pinning_filter.core import synthetic
+from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Pages
 from tests.unit.cli import clouds
 
@@ -361,7 +362,7 @@ def test_explain_takes_a_flavor_or_a_guest_of_the_cloud(
         ),
         (
             (*asked(2, *PINNED), "--host", "nobody"),
-            "there is no compute node nobody, and no such file; there are "
+            "no compute node and no file has the name nobody; compute nodes: "
             "empty, full, no-smt, no-topology, odd, ...",
         ),
         (
@@ -534,7 +535,7 @@ def test_a_dump_reads_back_as_it_was_written(pinning_filter, several):
     answer = pinning_filter("dump", "--host", several)
     assert answer.status == 0
     assert json.loads(answer.out) == json.loads(several.read_text())
-    read = dumpfile.read(json.loads(answer.out), "-")
+    read = dumpfile.read(json.loads(answer.out))
     assert dumpfile.write(read) == json.loads(answer.out)
 
 
@@ -620,8 +621,11 @@ def spoilt(change):
     ("change", "complaint"),
     [
         (lambda d: d.update(version=9), "version 9"),
-        (lambda d: d["hosts"][0].pop("name"), "hosts[0] must contain"),
-        (lambda d: d["hosts"][0].update(x=1), "hosts[0] must not contain"),
+        (lambda d: d["hosts"][0].pop("name"), "hosts[0]: missing: name"),
+        (
+            lambda d: d["hosts"][0].update(x=1),
+            "hosts[0]: there is no key x, only name, cell, zone, closed,",
+        ),
         (
             lambda d: d["hosts"][0]["numa"]["cells"][0].update(dedicated="x"),
             "cells[0].dedicated",
@@ -646,11 +650,45 @@ def spoilt(change):
             lambda d: d["hosts"].append(d["hosts"][0]),
             "hosts ['empty'] repeat",
         ),
+        (
+            lambda d: d["hosts"][0]["numa"]["cells"][0].update(
+                memory_kib=10**400
+            ),
+            "memory_kib must be smaller than or equal to",
+        ),
+        (
+            lambda d: d["hosts"][0]["numa"].update(cpu_ratio=float("inf")),
+            "cpu_ratio must be smaller than or equal to",
+        ),
+        (
+            lambda d: d["hosts"][1]["provider"]["inventories"]["PCPU"].update(
+                total=10**400
+            ),
+            "total must be smaller than or equal to",
+        ),
+        (
+            lambda d: d["hosts"][0].update(pci_pools=[{"count": "x"}]),
+            "hosts[0].pci_pools[0].count must be integer",
+        ),
+        (
+            lambda d: d["hosts"][0].update(
+                pci_pools=[{"count": 1, "numa_node": []}]
+            ),
+            "hosts[0].pci_pools[0].numa_node must be integer or null",
+        ),
+        (
+            lambda d: d.update(pci_aliases=["{}", "{x"]),
+            "pci_aliases: '{x' is no JSON object",
+        ),
+        (
+            lambda d: d.update(taken=3),
+            "taken must be string",
+        ),
     ],
 )
 def test_a_dump_that_is_none_is_named(change, complaint):
-    with pytest.raises(InputError) as caught:
-        dumpfile.read(spoilt(change), "file")
+    with pytest.raises((InputError, Invalid)) as caught:
+        dumpfile.read(spoilt(change))
     assert complaint in str(caught.value)
 
 
@@ -661,5 +699,5 @@ def test_pages_keep_what_is_used(tmp_path):
     cell = cell._replace(pages=tuple(pages))
     node = dataclasses.replace(node, host=node.host._replace(cells=(cell,)))
     data = json.loads(json.dumps(dumpfile.write(Snapshot((node,)))))
-    (read,) = dumpfile.read(data, "-").nodes
+    (read,) = dumpfile.read(data).nodes
     assert list(read.host.cells[0].pages) == pages

@@ -1,6 +1,7 @@
 """Where ``--host`` and its companions come from."""
 
 import argparse
+import json
 
 import pytest
 from nova import objects
@@ -31,7 +32,9 @@ def read(tmp_path):
     def reading(source, *more, as_file=True):
         if as_file:
             path = tmp_path / "host"
-            path.write_text(source)
+            if isinstance(source, str):
+                source = source.encode()
+            path.write_bytes(source)
             source = str(path)
         parser = argparse.ArgumentParser()
         host.add_host_arguments(parser)
@@ -133,13 +136,47 @@ def test_arguments_go_before_what_nova_has(
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        pytest.param("", "neither the XML of", id="an empty file"),
-        pytest.param("cells", "neither the XML of", id="any text"),
+        pytest.param(" \n", "it is empty; wanted is one of: ", id="blank"),
+        pytest.param("cells", "it is none of: the XML of", id="any text"),
         pytest.param("<domain/>", "it is a <domain> document", id="other XML"),
-        pytest.param("<", "capabilities: ", id="broken XML"),
-        pytest.param("{}", "not a numa_topology", id="other JSON"),
-        pytest.param("[1]", "not a numa_topology", id="a JSON list"),
-        pytest.param('{"cells": []', "not a numa_topology", id="broken JSON"),
+        pytest.param("<", "it is not XML: ", id="broken XML"),
+        pytest.param("{}", "it is none of: the XML of", id="other JSON"),
+        pytest.param("[]", "it is none of: the XML of", id="a JSON list"),
+        pytest.param("3", "it is none of: the XML of", id="a JSON number"),
+        pytest.param(
+            '{"cells": []',
+            "it is not JSON, or not the whole of it: Expecting ',' delimiter: "
+            "line 1 column 13",
+            id="JSON that breaks off",
+        ),
+        pytest.param(
+            "[" * 100000, "its JSON is nested too deeply", id="deep JSON"
+        ),
+        pytest.param(
+            '{"a": ' * 100000, "its JSON is nested too deeply", id="deeper"
+        ),
+        pytest.param(b'{"\xff": 1}', "it is not UTF-8", id="another encoding"),
+        pytest.param(b"\0\0", "it is none of: the XML of", id="NULs"),
+        pytest.param(
+            topology().replace('"NUMATopology"', '"InstanceNUMATopology"'),
+            "it is none of: the XML of",
+            id="another object of Nova",
+        ),
+        pytest.param(
+            topology().replace('"nova_object.data"', '"data"'),
+            "does not read: a field is missing, or of another kind",
+            id="a topology with a field less",
+        ),
+        pytest.param(
+            json.dumps({"format": "pinning-filter dump", "version": [1]}),
+            "a dump of version [1]; this pinning-filter reads version 1",
+            id="a dump to come",
+        ),
+        pytest.param(
+            json.dumps({"format": "pinning-filter dump", "version": 1}),
+            "the dump: missing: taken, unreachable, flavors, hosts",
+            id="a dump with keys less",
+        ),
         pytest.param(
             topology().replace('"1.2"', '"9.2"'),
             "Version 9.2 of NUMATopology is not supported",
@@ -152,10 +189,11 @@ def test_arguments_go_before_what_nova_has(
         ),
     ],
 )
-def test_nonsense_files_are_named(read, source, complaint):
+def test_nonsense_files_are_named(read, tmp_path, source, complaint):
     with pytest.raises(InputError) as caught:
         read(source)
-    assert str(caught.value).startswith("--host")
+    path = tmp_path / "host"
+    assert str(caught.value).startswith(f"--host {path}: ")
     assert complaint in str(caught.value)
 
 
@@ -165,13 +203,16 @@ def test_nonsense_files_are_named(read, source, complaint):
         pytest.param(
             "no-such-file",
             [],
-            "No such file or directory; it is a file, or a line such as",
+            "No such file or directory; --host takes a file, or a line such",
             id="a file that there is not",
         ),
         pytest.param("/", [], "Is a directory", id="a directory"),
-        pytest.param("a\0b", [], "it is a file, or a line", id="a NUL"),
+        pytest.param("a\0b", [], "--host takes a file, or a line", id="a NUL"),
         pytest.param(
-            "cell:1 core:x", [], "'core:x' is not a level", id="a wrong line"
+            "cell:1 core:x",
+            [],
+            "--host 'cell:1 core:x': 'core:x' is not a level",
+            id="a wrong line",
         ),
         pytest.param(
             "cell:1 core:4",
@@ -271,3 +312,60 @@ def test_other_keys_are_not(pinning_filter, option, key):
         *(option, f"{key}=1" if "trait" not in key else f"{key}=required"),
     )
     assert (answer.status, answer.err) == (0, "")
+
+
+def test_a_byte_order_mark_is_passed_over(read):
+    (cell,) = read(b"\xef\xbb\xbf" + topology().encode()).cells
+    assert cell.pinned == {2}
+
+
+@pytest.mark.parametrize("command", ["fit", "map"])
+@pytest.mark.parametrize(
+    ("stdin", "complaint"),
+    [
+        (b"", "it is empty; wanted is one of: the XML of 'virsh "),
+        (b"[]", "it is none of: the XML of 'virsh capabilities', the "),
+        (None, "standard input is closed"),
+    ],
+)
+def test_standard_input_that_says_nothing(
+    pinning_filter, command, stdin, complaint
+):
+    question = ("--vcpus", 1, "--ram", 1) if command == "fit" else ()
+    answer = pinning_filter(command, "--host", "-", *question, stdin=stdin)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(f"pinning-filter: --host -: {complaint}")
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("fit", "--host"),
+        ("map", "--host"),
+        ("map", "--html"),
+        ("map", "--config-file"),
+        ("dump", "--file"),
+        ("capacity", "--flavor"),
+        ("defrag", "--flavor"),
+        ("explain", "--image"),
+        ("explain", "server"),
+    ],
+)
+def test_empty_arguments_are_named(pinning_filter, command, option):
+    words = (option, "") if option.startswith("-") else ("",)
+    answer = pinning_filter(command, *words)
+    assert (answer.status, answer.out) == (2, "")
+    name = option if option.startswith("-") else option.upper()
+    assert f"argument {name}: it is empty\n" in answer.err
+
+
+@pytest.mark.parametrize("name", ["none.json", "none.xml", "no/where"])
+def test_what_no_compute_node_is_named_is_a_file(pinning_filter, name):
+    answer = pinning_filter("map", "--host", name)
+    assert answer == (
+        2,
+        "",
+        f"pinning-filter: --host {name}: No such file or directory; --host "
+        "takes a file, or a line such as 'cell:2 core:4 pu:2'\n",
+    )

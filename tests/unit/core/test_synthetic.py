@@ -208,3 +208,11 @@ def test_every_problem_is_named():
         "level core is there twice",
         "there is no cell: at least 1 is needed",
     )
+
+
+def test_a_level_that_is_there_but_wrong_is_named_once():
+    with pytest.raises(InvalidHost) as caught:
+        synthetic.host("cell:1 core:x")
+    assert caught.value.problems[:-1] == (
+        "'core:x' is not a level and a number",
+    )

@@ -103,10 +103,15 @@ def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
     if files or dirs or not _has_database():
         try:
             _parse(tuple(files), tuple(dirs))
-        except Exception as error:
+        except OSError as error:
             raise InputError(
-                f"nova.conf cannot be read: {reading.why(error)}"
+                f"nova.conf cannot be read: {error.filename}: "
+                f"{error.strerror}"
             ) from error
+        except Exception as error:
+            # oslo.config says what is wrong; the kind of error adds nothing.
+            _, _, said = reading.why(error).partition(": ")
+            raise InputError(f"nova.conf cannot be read: {said}") from error
     if not _has_database():
         read = ", ".join(conf.CONF.config_file or ()) or "none was found"
         raise InputError(
