@@ -148,10 +148,14 @@ class States:
                     fixed="devices" if inside.devices else "",
                 )
             )
+        strategy = nova_fit.strategy()
         cloud = core_cloud.Cloud(
             tuple(
                 core_cloud.CloudHost(
-                    state.host, hosts[id(state)], tuple(guests[id(state)])
+                    state.host,
+                    hosts[id(state)],
+                    tuple(guests[id(state)]),
+                    strategy=strategy,
                 )
                 for state in self._states
             )
@@ -159,7 +163,7 @@ class States:
         request = nova_objects.request_from_nova(
             self._spec(guest.flavor).numa_topology
         )
-        plan = defrag.plan(cloud, request, 1, nova_fit.strategy())
+        plan = defrag.plan(cloud, request, 1)
         return len(plan.moves) if plan.enough else None
 
     def _spec(self, flavor: Flavor) -> objects.RequestSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -107,9 +108,10 @@ examples:
             self.status = Status.INCOMPLETE
         from pinning_filter.cli.judging import asking
 
-        counter = Counter(asking.strategy())
+        strategy = asking.strategy()
+        counter = functools.cache(Counter)
         counted = [
-            _counted(counter, node, wanted)
+            _counted(counter(node.strategy or strategy), node, wanted)
             for node in progress(snapshot.nodes, "Counting")
         ]
         rows = [] if parsed_args.total else list(_rows(counted))

@@ -17,6 +17,10 @@ from pinning_filter.core.cloud import Cloud
 from pinning_filter.core.request import Request
 
 _FOR_PEOPLE = ("step", "server", "name", "flavor", "source", "target")
+_UNKNOWN = (
+    "Which NUMA cells and cores its hosts prefer is not in the file: it is "
+    "taken from nova.conf here, the same for all."
+)
 #: The first microversion in which --host is asked of the scheduler, too.
 _MICROVERSION = "2.30"
 
@@ -96,15 +100,16 @@ examples:
 
         request = _request(parsed_args, snapshot)
         cloud_inputs.report_unreachable(snapshot)
-        plan = defrag.plan(
-            snapshot.cloud, request, parsed_args.count, asking.strategy()
-        )
+        cloud = snapshot.cloud(asking.strategy())
+        plan = defrag.plan(cloud, request, parsed_args.count)
         if snapshot.unreachable:
             self.status = Status.INCOMPLETE
         elif not plan.enough:
             self.status = Status.NO
         rows = list(_rows(plan))
-        self.before = _heading(plan, snapshot.cloud)
+        self.before = _heading(plan, cloud)
+        if any(node.host and not node.strategy for node in snapshot.nodes):
+            self.before = f"{_UNKNOWN}\n{self.before}"
         if rows:
             self.after = "\n".join(one_line(row["command"]) for row in rows)
         return self.answer(parsed_args, _FOR_PEOPLE, rows)

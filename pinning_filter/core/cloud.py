@@ -15,6 +15,7 @@ from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import Request
+from pinning_filter.core.strategy import SPREAD, Strategy
 
 
 class InvalidCloud(Invalid):
@@ -50,6 +51,7 @@ class CloudHost:
     guests: tuple[Guest, ...] = ()  #: those with a NUMA topology
     #: Why it takes no guests now, as a clause; empty: it does.
     closed: str = ""
+    strategy: Strategy = SPREAD  #: what is preferred when guests come here
 
     def adding(self, guest: Guest, placement: Placement) -> CloudHost:
         """The host when the guest runs on it, placed so.

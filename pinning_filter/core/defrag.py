@@ -11,7 +11,6 @@ import dataclasses
 
 from pinning_filter.core import capacity
 from pinning_filter.core.cloud import Cloud
-from pinning_filter.core.fit import SPREAD, Strategy
 from pinning_filter.core.request import Request
 from pinning_filter.core.steps import Move, Work
 
@@ -37,9 +36,7 @@ class Plan:
         return self.after >= self.wanted
 
 
-def plan(
-    cloud: Cloud, request: Request, count: int, strategy: Strategy = SPREAD
-) -> Plan:
+def plan(cloud: Cloud, request: Request, count: int) -> Plan:
     """Few moves that make room for ``count`` more guests of one kind.
 
     Until there is room: of all hosts, take that where the fewest guests have
@@ -49,11 +46,11 @@ def plan(
     needed, and none may be found where several guests would have to make way;
     ``tests/unit/core/test_defrag.py`` measures both against trying them all.
 
-    Every placement is the engine's answer for the cloud as it is after the
-    moves before. If there is not enough room in the end the plan is as far
-    as it got, and :attr:`Plan.enough` says so.
+    Every placement is the engine's answer, by the host's own strategy, for
+    the cloud as it is after the moves before. If there is not enough room in
+    the end the plan is as far as it got, and :attr:`Plan.enough` says so.
     """
-    work = Work(cloud, request, count, strategy)
+    work = Work(cloud, request, count)
     before = work.room
     moves: list[Move] = []
     while work.room < count and (step := work.best_step()):

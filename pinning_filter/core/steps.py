@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from pinning_filter.core import capacity, usage
 from pinning_filter.core.cloud import Cloud, CloudHost, Guest
-from pinning_filter.core.fit import Strategy, fit
-from pinning_filter.core.host import Host
+from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import Request
 
@@ -66,17 +65,13 @@ class Work:
     few flavors are asked for over and over.
     """
 
-    def __init__(
-        self, cloud: Cloud, request: Request, count: int, strategy: Strategy
-    ) -> None:
+    def __init__(self, cloud: Cloud, request: Request, count: int) -> None:
         self._request, self._count = request, count
-        self._strategy = strategy
         self._hosts = {
             host.name: host for host in cloud.hosts if not host.closed
         }
         self._rooms = {
-            name: self._room_on(host.host)
-            for name, host in self._hosts.items()
+            name: self._room_on(host) for name, host in self._hosts.items()
         }
         self._sets: dict[tuple[str, int], list[tuple[Guest, ...]]] = {}
         self._seats: dict[Request, list[_Seat]] = {}
@@ -89,7 +84,7 @@ class Work:
     def take(self, step: Step) -> None:
         for name, host in step.hosts.items():
             self._hosts[name] = host
-            self._rooms[name] = self._room_on(host.host)
+            self._rooms[name] = self._room_on(host)
             for together in range(1, _TOGETHER + 2):
                 self._sets.pop((name, together), None)
         self._seats.clear()
@@ -149,23 +144,19 @@ class Work:
 
     def _frees(self, host: CloudHost, going: Iterable[Guest]) -> bool:
         """Whether a host has more room when these guests have gone."""
-        left = host.host
+        left = host
         for guest in going:
-            left = usage.remove(left, guest.placement)
+            left = left.without(guest)
         return self._room_on(left) > self._rooms[host.name]
 
-    def _room_on(self, host: Host) -> int:
+    def _room_on(self, host: CloudHost) -> int:
         """How many of the guests wanted fit, ``count`` at most."""
         for number in range(self._count):
-            placement = self._fit(host, self._request)
+            placement = _fit(host, self._request)
             if placement is None:
                 return number
-            host = usage.add(host, placement)
+            host = _more(host, placement)
         return self._count
-
-    def _fit(self, host: Host, request: Request) -> Placement | None:
-        found = fit(host, request, None, self._strategy)
-        return found if isinstance(found, Placement) else None
 
     def _step(self, source: CloudHost, going: Sequence[Guest]) -> Step | None:
         """The guests go, each to where it takes the least; None: one cannot.
@@ -195,7 +186,7 @@ class Work:
                 continue
             changed: dict[str, CloudHost] = {}
             moves = [self._move(other, name, seat, changed)]
-            placement = self._fit(changed[name].host, guest.request)
+            placement = _fit(changed[name], guest.request)
             if placement is None:
                 continue
             there = _Seat(0, 0, name, placement)
@@ -212,9 +203,7 @@ class Work:
                 for name, host in self._hosts.items()
                 for guest in host.guests
                 if not guest.fixed
-                and self._fit(
-                    usage.remove(host.host, guest.placement), request
-                )
+                and _fit(host.without(guest), request)
             ]
             self._ways[request] = sorted(found, key=lambda each: each[:2])
         return self._ways[request]
@@ -239,11 +228,10 @@ class Work:
         return min(filter(None, [next(unchanged, None), *seats]), default=None)
 
     def _seat(self, host: CloudHost, request: Request) -> _Seat | None:
-        placement = self._fit(host.host, request)
+        placement = _fit(host, request)
         if placement is None:
             return None
-        then = self._room_on(usage.add(host.host, placement))
-        lost = self._room_on(host.host) - then
+        lost = self._room_on(host) - self._room_on(_more(host, placement))
         free = sum(len(cell.free) for cell in host.host.cells)
         return _Seat(lost, free, host.name, placement)
 
@@ -265,10 +253,21 @@ class Work:
         self, moves: Sequence[Move], changed: dict[str, CloudHost]
     ) -> Step | None:
         gained = sum(
-            self._room_on(host.host) - self._rooms[name]
+            self._room_on(host) - self._rooms[name]
             for name, host in changed.items()
         )
         return Step(tuple(moves), gained, changed) if gained > 0 else None
+
+
+def _fit(host: CloudHost, request: Request) -> Placement | None:
+    found = fit(host.host, request, None, host.strategy)
+    return found if isinstance(found, Placement) else None
+
+
+def _more(host: CloudHost, placement: Placement) -> CloudHost:
+    """The host with one more of the guests wanted, who have no names."""
+    used = usage.add(host.host, placement)
+    return dataclasses.replace(host, host=used)
 
 
 def _pcpus(guest: Guest) -> int:

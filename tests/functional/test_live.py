@@ -1,5 +1,7 @@
 """The commands on a running Nova, read from its databases."""
 
+import json
+
 import pytest
 import sqlalchemy
 from nova import context, objects
@@ -7,6 +9,7 @@ from sqlalchemy import event
 
 from pinning_filter.cli.cloud.live import reading, session
 from pinning_filter.core import synthetic
+from pinning_filter.demo.cloud import STOCK_DRIVER
 
 TWO_THREADS = {
     "hw__cpu_policy": "dedicated",
@@ -194,6 +197,24 @@ def test_a_cell_that_does_not_answer_is_reported_and_survived(
     assert status == 2
     assert "no servers have the name 'there'" in err
     assert "no answer from cells far-away" in err
+
+
+def test_a_dump_says_who_places_on_each_host(cloud, tmp_path, run):
+    cloud.configure("pinning_filter", core_choice="tight")
+    cloud.add_compute("ours", synthetic.host("cell:1(memory=8GiB) core:4"))
+    cloud.add_compute(
+        "nova",
+        synthetic.host("cell:1(memory=8GiB) core:4"),
+        driver=STOCK_DRIVER,
+    )
+    path = tmp_path / "cloud.json"
+    assert run("dump", "--file", path)[0] == 0
+    hosts = json.loads(path.read_text())["hosts"]
+    plain = {"pack": False, "tight": False, "align_caches": False}
+    assert {host["name"]: host["strategy"] for host in hosts} == {
+        "nova": plain,
+        "ours": {**plain, "tight": True},
+    }
 
 
 def test_nothing_is_written(small_cloud, run):

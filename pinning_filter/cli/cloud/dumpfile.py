@@ -34,6 +34,7 @@ from pinning_filter.core.request import (
     Request,
     ThreadPolicy,
 )
+from pinning_filter.core.strategy import Strategy
 
 #: How a dump is told from other JSON.
 FORMAT = "pinning-filter dump"
@@ -95,6 +96,7 @@ def _write_node(node: Node) -> dict[str, Any]:
         "pci_pools": [dict(pool) for pool in node.pci_pools],
         "guests": [_write_guest(guest) for guest in node.guests],
         "others": node.others,
+        "strategy": node.strategy and _fields(node.strategy),
     }
 
 
@@ -181,7 +183,7 @@ def read(data: Any) -> Snapshot:
         data.get("filters") and tuple(data["filters"]),
         tuple(map(_read_alias, data.get("pci_aliases", ()))),
     )
-    _ = snapshot.cloud  # complains of names that repeat
+    snapshot.cloud()  # complains of names that repeat
     return snapshot
 
 
@@ -238,6 +240,7 @@ def _read_node(data: Mapping[str, Any]) -> Node:
         # Invalid is one of them; a CPU list that is none is another.
         raise InputError(f"host {data['name']}: {error}") from error
     provider = data["provider"]
+    strategy = data.get("strategy")  # it came later than the rest
     return Node(
         name=data["name"],
         host=host,
@@ -257,6 +260,7 @@ def _read_node(data: Mapping[str, Any]) -> Node:
             frozenset(provider["traits"]),
         ),
         pci_pools=tuple(data["pci_pools"]),
+        strategy=strategy and Strategy(**strategy),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from pinning_filter.core.cloud import Cloud, CloudHost, Guest
 from pinning_filter.core.host import Host
+from pinning_filter.core.strategy import SPREAD, Strategy
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Node:
     provider: Provider | None = None
     #: Pools of PCI devices, as Nova keeps them for the compute node.
     pci_pools: tuple[Mapping[str, Any], ...] = ()
+    #: What claims there prefer, those of plain Nova or ours; None: not known.
+    strategy: Strategy | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,12 +103,20 @@ class Snapshot:
     #: Aliases of PCI devices that flavors name, as in nova.conf: JSON.
     pci_aliases: tuple[str, ...] = ()
 
-    @property
-    def cloud(self) -> Cloud:
-        """What the engine can be asked about: hosts with NUMA cells."""
+    def cloud(self, strategy: Strategy = SPREAD) -> Cloud:
+        """What the engine can be asked about: hosts with NUMA cells.
+
+        :param strategy: of hosts whose own is not known.
+        """
         return Cloud(
             tuple(
-                CloudHost(node.name, node.host, node.guests, node.closed)
+                CloudHost(
+                    node.name,
+                    node.host,
+                    node.guests,
+                    node.closed,
+                    node.strategy or strategy,
+                )
                 for node in self.nodes
                 if node.host is not None
             )

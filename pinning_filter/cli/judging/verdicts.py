@@ -86,9 +86,11 @@ def judge(
 ) -> Verdict:
     """Everything that speaks against a compute node, not only the first.
 
+    :param strategy: of a node whose own is not known.
     :param filters: the scheduler's enabled filters; None: they are not known.
     :param others: what these said, if they were asked.
     """
+    strategy = node.strategy or strategy
     found = findings.beside(node, question, filters)
     found += nova_devices.lacking(node, question)
     found += _said(node, others or Others(), found)

@@ -16,6 +16,7 @@ from pinning_filter.core.cloud import Guest
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
+from pinning_filter.core.strategy import Strategy
 
 DEDICATED = {"hw:cpu_policy": "dedicated"}
 #: A name that would be markup, a script, or a terminal's command.
@@ -42,7 +43,8 @@ def node(name, line, *requests, **fields):
                 f"server {number} of {name}", f"pinned.{vcpus}",
             )
         )
-    return Node(name, host, tuple(guests), cell="cell1", **fields)
+    fields = {"cell": "cell1", "strategy": Strategy(), **fields}
+    return Node(name, host, tuple(guests), **fields)
 
 
 def provider(pcpus, used=0, traits=("HW_CPU_HYPERTHREADING",)):

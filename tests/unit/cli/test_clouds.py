@@ -15,6 +15,7 @@ from pinning_filter.cli.output import InputError
 from pinning_filter.core import synthetic
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Pages
+from pinning_filter.core.strategy import Strategy
 from tests.unit.cli import clouds
 
 PINNED = ("--property", "hw:cpu_policy=dedicated")
@@ -378,6 +379,23 @@ def test_explain_names_what_is_wrong(
     assert answer.status == 2
     assert complaint in answer.err
     assert answer.out == ""
+
+
+def test_explain_places_as_each_host_will(pinning_filter, tmp_path):
+    line = "cell:1(memory=8GiB) core:2 pu:2"
+    nodes = [
+        clouds.node("nova", line, clouds.guest(1)),
+        clouds.node(
+            "tight", line, clouds.guest(1), strategy=Strategy(tight=True)
+        ),
+    ]
+    path = clouds.write(Snapshot(tuple(nodes)), tmp_path / "cloud.json")
+    answer = pinning_filter(
+        "explain", "--host", path, "--vcpus", 1, "--ram", 512,
+        "--property", "hw:cpu_policy=dedicated", "-f", "json",
+    )
+    pinning = {row["host"]: row["pinning"] for row in json.loads(answer.out)}
+    assert pinning == {"nova": {"0": 2}, "tight": {"0": 1}}
 
 
 def test_capacity_counts_each_host_and_all(pinning_filter, several):

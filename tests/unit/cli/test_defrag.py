@@ -136,6 +136,27 @@ def test_bad_input_is_named(pinning_filter, cloud, asked, text):
     assert (answer.status, answer.out) == (2, "")
 
 
+def test_it_says_when_a_file_does_not_tell_how_hosts_choose(
+    pinning_filter, tmp_path
+):
+    nodes = [
+        dataclasses.replace(node, strategy=None) for node in scattered().nodes
+    ]
+    path = clouds.write(Snapshot(tuple(nodes), FLAVORS), tmp_path / "old.json")
+    data = json.loads(path.read_text())
+    for host in data["hosts"]:
+        assert host.pop("strategy") is None
+    path.write_text(json.dumps(data))
+    answer = pinning_filter(
+        "defrag", "--plan", "--host", path, "--flavor", "pinned.4"
+    )
+    assert answer.out.splitlines()[:2] == [
+        "Which NUMA cells and cores its hosts prefer is not in the file: it "
+        "is taken from nova.conf here, the same for all.",
+        "There is room for 0 of 1 now, for 1 after 1 migration:",
+    ]
+
+
 def test_it_does_nothing_but_plan(pinning_filter, cloud):
     answer = pinning_filter("defrag", "--host", cloud, "--flavor", "pinned.4")
     assert "--plan" in answer.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 
@@ -12,6 +13,7 @@ from pinning_filter.core.cloud import Cloud, CloudHost, Guest
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
+from pinning_filter.core.strategy import Strategy
 from pinning_filter.core.synthetic import host
 
 
@@ -245,6 +247,34 @@ def after_one_move(one: dict[str, CloudHost]) -> list[dict[str, CloudHost]]:
                     }
                 )
     return found
+
+
+def mixed(strategy: Strategy) -> list[CloudHost]:
+    """A guest of one vCPU is all that is in the way on "b"; it can go to "a",
+    of whose cores one is half used and one is whole.
+    """
+    return [
+        dataclasses.replace(
+            running("a", "cell:1 core:2 pu:2", 1, fixed="stays"),
+            strategy=strategy,
+        ),
+        running("b", "cell:1 core:2 pu:2", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "pcpu"),
+    [
+        pytest.param(Strategy(), 2, id="plain Nova breaks the whole core"),
+        pytest.param(Strategy(tight=True), 1, id="ours fills the half-used"),
+    ],
+)
+def test_each_host_chooses_as_its_own_claim_will(
+    strategy: Strategy, pcpu: int
+) -> None:
+    plan = defrag.plan(Cloud(tuple(mixed(strategy))), asks(4), 1)
+    (move,) = plan.moves
+    assert move.placement.pinning == {0: pcpu}
 
 
 def carried_out(cloud: Cloud, plan: defrag.Plan) -> Cloud:

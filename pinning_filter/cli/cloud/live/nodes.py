@@ -13,7 +13,7 @@ from typing import Any
 
 from nova import conf, context, objects
 
-from pinning_filter import nova_host, nova_stats
+from pinning_filter import nova_fit, nova_host, nova_stats
 from pinning_filter.cli.cloud.live import guests, reading
 from pinning_filter.cli.cloud.snapshot import Aggregate, Node, Provider
 from pinning_filter.cli.columns import one_line
@@ -115,7 +115,8 @@ def _node(
     cell: objects.CellMapping,
     closed: str,
 ) -> Node:
-    host, problem = _host(node)
+    told = nova_stats.read(node.stats if "stats" in node else None)
+    host, problem = _host(node, told)
     here = []
     for instance in instances:
         guest = reader.read(instance, host) if host else None
@@ -130,10 +131,13 @@ def _node(
         problem=problem,
         cell=cell.name or cell.uuid,
         pci_pools=tuple(_pools(node)),
+        strategy=nova_fit.strategy(told),
     )
 
 
-def _host(node: objects.ComputeNode) -> tuple[Host | None, str]:
+def _host(
+    node: objects.ComputeNode, told: nova_stats.Told
+) -> tuple[Host | None, str]:
     """A node's host, or why there is none that can be used."""
     if not node.numa_topology:
         return None, ""
@@ -147,8 +151,7 @@ def _host(node: objects.ComputeNode) -> tuple[Host | None, str]:
     except Exception as error:
         # One bad row must not cost the others, whatever is wrong with it.
         return None, one_line(f"its NUMA topology cannot be read: {error}")
-    stats = node.stats if "stats" in node else None
-    return _plain(nova_stats.read(stats).told_of(host)), ""
+    return _plain(told.told_of(host)), ""
 
 
 def _plain(host: Host) -> Host:
