@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from typing import Any
+from typing import Any, TextIO
 
 from pinning_filter.cli.cloud import anonymous, dumpfile
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
-from pinning_filter.cli.output import Command, InputError, Status
+from pinning_filter.cli.output import Command, Status, to_stdout, written
 
 
 class Dump(Command):
@@ -62,16 +62,18 @@ examples:
         if parsed_args.file:
             _save(parsed_args.file, data)
         else:
-            json.dump(data, self.app.stdout, indent=1)
-            self.app.stdout.write("\n")
+            with to_stdout(self.app) as stdout:
+                _write(data, stdout)
         return status
 
 
 def _save(path: str, data: Any) -> None:
-    try:
+    with written(f"--file {path}"):
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1)
-            file.write("\n")
-    except OSError as error:
-        raise InputError(f"--file {path}: {error.strerror}") from error
+            _write(data, file)
+
+
+def _write(data: Any, file: TextIO) -> None:
+    json.dump(data, file, indent=1)
+    file.write("\n")

@@ -10,7 +10,14 @@ from pinning_filter import domain_xml
 from pinning_filter.cli.columns import Cpus, Pinning
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.inputs import host as host_inputs
-from pinning_filter.cli.output import Lister, Status
+from pinning_filter.cli.output import (
+    InputError,
+    Lister,
+    Status,
+    for_people,
+    to_stdout,
+    warn,
+)
 from pinning_filter.cli.pictures.fitted import picture
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import CellPlacement
@@ -53,6 +60,8 @@ class Fit(Lister):
     all_columns = ("fits", *dict.fromkeys(_PLACED + _REFUSED))
     #: The guest's XML, if that is asked for, and there is any.
     xml = ""
+    #: Why there is none.
+    instead = ""
 
     examples = """\
 examples:
@@ -81,23 +90,26 @@ examples:
             "--xml",
             action="store_true",
             help="print what the guest's libvirt XML says of CPUs and "
-            "memory, instead of a table",
+            "memory, instead of a table; nothing where there is no placement",
         )
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[list[str], list[list[Any]]]:
         """Ask the engine; the answer as rows."""
+        if parsed_args.xml and not for_people(parsed_args):
+            raise InputError("--xml: it has no columns, so no -f and no -c")
         host = host_inputs.read_host(parsed_args)
         guest = guest_inputs.read_guest(parsed_args)
         if guest.request is None:
-            self.before = _UNPINNED
+            self.before = self.instead = _UNPINNED
             rows = [{"fits": True, "text": _UNPINNED}]
             return self.answer(parsed_args, (), rows)
         placement = fit(host, guest.request)
         if isinstance(placement, Refusal):
             self.status = Status.NO
             self.before = "It does not fit."
+            self.instead = f"it does not fit: {placement.text}"
             self.after = "\n" + picture(host)
             rows = [_fact(fact) for fact in placement.in_order]
             return self.answer(parsed_args, _REFUSED, rows)
@@ -119,9 +131,15 @@ examples:
         column_names: Sequence[str],
         data: Iterable[Sequence[Any]],
     ) -> int:
-        """The XML by itself, so that other programs can read it; or rows."""
-        if self.xml:
-            self.app.stdout.write(self.xml)
+        """The XML by itself, so that other programs can read it; or rows.
+
+        What there is to say in its place is not for them.
+        """
+        if parsed_args.xml:
+            if self.instead:
+                warn(self.instead)
+            with to_stdout(self.app) as stdout:
+                stdout.write(self.xml)
             return 0
         return super().produce_output(parsed_args, column_names, data)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -61,6 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 for "yes" or "done", 3 for "no", 2 for a wrong use or input, 1 for a
     defect of ours.
     """
+    if sys.stderr is None:  # closed: there is no place to complain
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names have letters that the terminal's encoding may not have.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Of a library that Nova's libraries load, and of use to nobody here.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     arguments = list(sys.argv[1:] if argv is None else argv)

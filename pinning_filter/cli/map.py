@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import pathlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
-from pinning_filter.cli.output import InputError, Lister, Status, for_people
+from pinning_filter.cli.output import (
+    Lister,
+    Status,
+    for_people,
+    to_stdout,
+    written,
+)
 from pinning_filter.cli.pictures import html, terminal
 from pinning_filter.cli.pictures.seats import cores_of, seats
 
@@ -71,7 +77,8 @@ examples:
             _save(parsed_args.html, html.page(snapshot))
             return [], []
         if for_people(parsed_args):
-            _draw(snapshot)
+            with to_stdout(self.app) as stdout:
+                _draw(snapshot, stdout)
             return [], []
         rows = [row for node in snapshot.nodes for row in _rows(node)]
         return self.answer(parsed_args, self.all_columns, rows)
@@ -88,22 +95,22 @@ examples:
         return 0
 
 
-def _draw(snapshot: Snapshot) -> None:
-    console = Console(file=sys.stdout, highlight=False, emoji=False)
+def _draw(snapshot: Snapshot, stdout: TextIO) -> None:
+    console = Console(file=stdout, highlight=False, emoji=False)
     width = console.width if console.is_terminal else 79
     for number, node in enumerate(snapshot.nodes):
-        if number:
-            console.print()
-        for line in terminal.draw(node, width):
-            console.print(line, soft_wrap=True)
+        # rich itself would leave the program where nobody reads any more.
+        with console.capture() as drawn:
+            if number:
+                console.print()
+            for line in terminal.draw(node, width):
+                console.print(line, soft_wrap=True)
+        stdout.write(drawn.get())
 
 
 def _save(path: str, text: str) -> None:
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise InputError(f"--html {path}: {error.strerror}") from error
+    with written(f"--html {path}"):
+        pathlib.Path(path).write_text(text, "utf-8")
 
 
 def _rows(node: Node) -> Iterator[dict[str, Any]]:

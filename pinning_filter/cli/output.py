@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import enum
+import errno
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
 from cliff import columns, command, lister
+from cliff.formatters import value
 
 from pinning_filter.cli.columns import one_line, size
 from pinning_filter.core.errors import Invalid
@@ -18,7 +21,8 @@ class Status(enum.IntEnum):
     """Exit statuses; 1 is left to defects of ours."""
 
     YES = 0  #: it fits; or simply: done
-    BAD_INPUT = 2  #: wrong use, or input that makes no sense
+    #: Wrong use, input that makes no sense, or an output that takes nothing.
+    BAD_INPUT = 2
     NO = 3  #: it does not fit
     INCOMPLETE = 4  #: a part of the cloud did not answer
 
@@ -28,7 +32,54 @@ _NESTED = ("json", "yaml")
 
 
 class InputError(Exception):
-    """What was handed in makes no sense; the text says what and why."""
+    """What was handed in makes no sense; the text says what and why.
+
+    So is a place for the answer to which it cannot be written.
+    """
+
+
+@contextlib.contextmanager
+def written(where: str) -> Iterator[None]:
+    """Around whatever writes an answer.
+
+    :param where: the option or the file that it goes to.
+    :raises InputError: if it cannot be written there. Not where the reader
+        has gone (:class:`BrokenPipeError`): nobody is there to be told.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"{where}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def to_stdout(app: Any) -> Iterator[TextIO]:
+    """Standard output, and all of it has arrived in the end.
+
+    :raises InputError: if it has not.
+    """
+    with written("standard output"):
+        if app.stdout is None:
+            raise OSError(errno.EBADF, "it is closed")
+        yield app.stdout
+        app.stdout.flush()
+
+
+class _Value(value.ValueFormatter):
+    """cliff's, with nothing where there is nothing, as its CSV."""
+
+    def emit_list(
+        self,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+        stdout: TextIO,
+        parsed_args: argparse.Namespace,
+    ) -> None:
+        """A line for each row."""
+        blank = ([_shown("", each) for each in row] for row in data)
+        super().emit_list(column_names, blank, stdout, parsed_args)
 
 
 def refuse(app: Any, error: Exception) -> Status:
@@ -152,12 +203,15 @@ class Lister(lister.Lister, _Command):
     ) -> int:
         """The rows, for people between :attr:`before` and :attr:`after`."""
         people = for_people(parsed_args)
-        if people and self.before:
-            self.app.stdout.write(f"{self.before}\n")
-        if column_names:
-            super().produce_output(parsed_args, column_names, data)
-        if people and self.after:
-            self.app.stdout.write(f"{self.after}\n")
+        if parsed_args.formatter == "value":
+            self.formatter = _Value()
+        with to_stdout(self.app) as stdout:
+            if people and self.before:
+                stdout.write(f"{self.before}\n")
+            if column_names:
+                super().produce_output(parsed_args, column_names, data)
+            if people and self.after:
+                stdout.write(f"{self.after}\n")
         return 0
 
 

@@ -155,15 +155,19 @@ def test_isolate_needs_a_host_without_smt(pinning_filter):
     assert [row["code"] for row in rows(answer)] == ["smt", "smt"]
 
 
-@pytest.mark.parametrize("more", [(), ("--xml",)])
-def test_what_asks_for_nothing_is_left_to_nova(pinning_filter, more):
-    answer = pinning_filter(*ask(64, *more))
-    assert answer == (
-        0,
-        "The guest asks for no pinning and no NUMA cells: Nova places it by "
-        "free vCPUs and memory alone.\n",
-        "",
-    )
+UNPINNED = (
+    "The guest asks for no pinning and no NUMA cells: Nova places it by free "
+    "vCPUs and memory alone.\n"
+)
+
+
+def test_what_asks_for_nothing_is_left_to_nova(pinning_filter):
+    assert pinning_filter(*ask(64)) == (0, UNPINNED, "")
+
+
+def test_where_nova_places_there_is_no_xml(pinning_filter):
+    answer = pinning_filter(*ask(64, "--xml"))
+    assert answer == (0, "", f"pinning-filter: {UNPINNED}")
 
 
 def test_a_table_shows_what_there_is(pinning_filter):
@@ -211,6 +215,7 @@ def test_a_refusal_as_a_table(pinning_filter):
             '"text"\n'
             'True,0,0,"0->0 1->1","","",1048576,"","","","","",""\n',
         ),
+        ("value", "True 0 0 0->0 1->1   1048576      \n"),
         (
             "yaml",
             "- code: null\n  fits: true\n  floating: []\n  free: null\n"
@@ -246,10 +251,25 @@ def test_xml_by_itself(pinning_filter):
     assert lines[0] == "<vcpu placement='static'>1</vcpu>"
 
 
-def test_xml_of_what_does_not_fit_is_the_refusal(pinning_filter):
-    answer = pinning_filter(*ask(99, *DEDICATED), "--xml")
-    assert answer.status == 3
-    assert answer.out.startswith("It does not fit.\n")
+def test_what_does_not_fit_has_no_xml(pinning_filter):
+    question = ask(99, *DEDICATED, "--xml", host="cell:1 core:4")
+    answer = pinning_filter(*question)
+    assert answer == (
+        3,
+        "",
+        "pinning-filter: it does not fit: host cell 0: needs 99 pCPUs, has 4 "
+        "in all\n",
+    )
+
+
+@pytest.mark.parametrize("more", [("-f", "json"), ("-c", "pinning")])
+def test_xml_is_no_table(pinning_filter, more):
+    answer = pinning_filter(*ask(1, *DEDICATED, "--xml", *more))
+    assert answer == (
+        2,
+        "",
+        "pinning-filter: --xml: it has no columns, so no -f and no -c\n",
+    )
 
 
 def test_emulator_threads_share_what_is_shared(pinning_filter):
