@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import sys
 from typing import TYPE_CHECKING
 
 from pinning_filter.cli import patience
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
-from pinning_filter.cli.columns import one_line
 from pinning_filter.cli.inputs import arguments, source
-from pinning_filter.cli.output import InputError
+from pinning_filter.cli.output import InputError, warn
 
 if TYPE_CHECKING:
     from pinning_filter.cli.cloud.live.session import Session
@@ -89,6 +87,8 @@ def read(
             snapshot = cloud.snapshot(
                 mine, guests=guests, with_placement=placement
             )
+    if not snapshot.nodes:
+        warn("there are no compute nodes")
     try:
         return snapshot.only(names)
     except KeyError as error:
@@ -128,7 +128,7 @@ def _of_file(name: str) -> Snapshot:
 def report_unreachable(snapshot: Snapshot) -> None:
     """Say on standard error which cells are not in the answer."""
     for name, reason in snapshot.unreachable.items():
-        sys.stderr.write(
-            f"pinning-filter: cell {one_line(name)} does not answer, and "
-            f"its hosts are left out: {one_line(reason)}\n"
+        warn(
+            f"cell {name} does not answer, and its hosts are left out: "
+            f"{reason}"
         )

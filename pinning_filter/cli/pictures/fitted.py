@@ -30,6 +30,8 @@ _MEANINGS = {
     CLOSED: "not for guests",
 }
 
+_COUNTED = "  Host cells without a part of the guest are counted, not drawn."
+
 _WIDTH = 79
 _LABEL = "  pCPU "
 #: On hosts with more pCPUs than this, cells without a part of the guest take
@@ -65,6 +67,7 @@ def picture(host: Host, placement: Placement | None = None) -> str:
         placement and placement.request.thread_policy is ThreadPolicy.ISOLATE
     )
     small = sum(map(len, map(_pcpus, host.cells))) <= _SMALL
+    counted = False
     lines: list[str] = []
     seen: set[str] = set()
     for cell in host.cells:
@@ -75,10 +78,12 @@ def picture(host: Host, placement: Placement | None = None) -> str:
             seen.update(marks.values())
             lines += _drawn(cell, marks)
         else:
+            counted = True
             lines[-1] += (
                 f": {len(cell.free)} of {len(cell.dedicated)} pCPUs free"
             )
-    return "\n".join([*lines, "", *_legend(seen)])
+    more = [_COUNTED] if counted else []
+    return "\n".join([*lines, "", *_legend(seen), *more])
 
 
 def _pcpus(cell: HostCell) -> frozenset[int]:

@@ -42,6 +42,7 @@ _MEANINGS = {
 }
 _LABEL = 10
 _LONGEST_NAME = 40
+_DOTS = "..."
 
 
 def draw(node: Node, width: int = 79) -> Iterator[Text]:
@@ -131,12 +132,20 @@ def _guests(node: Node) -> Iterator[str]:
     for guest in node.guests:
         request = guest.request
         pcpus = cpuset.format(guest.placement.pinning.values())
-        name = one_line(guest.name or guest.id)[:_LONGEST_NAME]
+        name = _short(guest.name or guest.id)
         policy = request.thread_policy.value if request.pinned else "shared"
-        flavor = one_line(guest.flavor)[:_LONGEST_NAME]
+        flavor = _short(guest.flavor)
         reserved = guest.placement.reserved
         yield (
             f"{name}: {flavor + ', ' if flavor else ''}{policy}"
             + (f", pCPUs {pcpus}" if pcpus else "")
             + (f", emulator {cpuset.format(reserved)}" if reserved else "")
         )
+
+
+def _short(name: str) -> str:
+    """A name on one line, and where it is cut there are dots."""
+    name = one_line(name)
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return name[: _LONGEST_NAME - len(_DOTS)] + _DOTS

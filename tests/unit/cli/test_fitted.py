@@ -116,7 +116,8 @@ host cell 1 <- guest cell 0
        [ .  .][ .  .]
 
   v0 v1 ..  the guest's vCPUs
-  .         free""",
+  .         free
+  Host cells without a part of the guest are counted, not drawn.""",
     ),
 }
 

@@ -1,7 +1,10 @@
 """How answers are written, and where they cannot be."""
 
+import dataclasses
+
 import pytest
 
+from pinning_filter.cli.cloud.snapshot import Snapshot
 from tests.unit.cli import clouds
 
 
@@ -57,3 +60,39 @@ def test_a_file_that_cannot_be_written_is_named(
         "",
         f"pinning-filter: {command[1]} {path}: {complaint}\n",
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("map",),
+        ("dump",),
+        ("capacity", "--vcpus", 1, "--ram", 1),
+        ("explain", "--vcpus", 1, "--ram", 1),
+        ("defrag", "--plan", "--vcpus", 1, "--ram", 1),
+    ],
+)
+def test_a_cloud_without_compute_nodes(pinning_filter, tmp_path, command):
+    path = clouds.write(Snapshot(()), tmp_path / "cloud.json")
+    more = ("--property", "hw:cpu_policy=dedicated")
+    if "--ram" not in command:
+        more = ()
+    answer = pinning_filter(*command, "--host", path, *more)
+    assert answer.err == "pinning-filter: there are no compute nodes\n"
+
+
+def test_names_of_several_lines_stay_whole_on_one(pinning_filter, tmp_path):
+    name = "first\r\nsecond\u2028third"
+    node = clouds.node(name, "cell:1 core:2", clouds.guest(1))
+    (guest,) = node.guests
+    guest = dataclasses.replace(guest, name=name, flavor="long " * 20)
+    node = dataclasses.replace(node, guests=(guest,))
+    path = clouds.write(Snapshot((node,)), tmp_path / "cloud.json")
+    answer = pinning_filter("map", "--host", path)
+    assert answer.out.splitlines() == [
+        "first second third: 1 of 2 pCPUs free",
+        "  cell 0  0 [A][.]",
+        "   A  first second third: long long long long long long long lo..., "
+        "prefer, pCPUs 0",
+        "   .  free",
+    ]
