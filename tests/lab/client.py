@@ -198,9 +198,9 @@ def delete_flavors() -> None:
 
 def enable(host: str, enabled: bool) -> None:
     """Let the scheduler choose a compute host, or not."""
-    openstack("compute", "service", "set",
-              "--enable" if enabled else "--disable", host, "nova-compute",
-              as_json=False)
+    compute = sdk().compute
+    [service] = compute.services(host=host, binary="nova-compute")
+    (compute.enable_service if enabled else compute.disable_service)(service)
 
 
 def usage(provider: str) -> dict[str, int]:
