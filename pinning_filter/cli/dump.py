@@ -59,7 +59,7 @@ examples:
         if parsed_args.anonymous:
             snapshot = anonymous.anonymous(snapshot)
         data = dumpfile.write(snapshot)
-        if parsed_args.file:
+        if parsed_args.file and parsed_args.file != "-":
             _save(parsed_args.file, data)
         else:
             with to_stdout(self.app) as stdout:

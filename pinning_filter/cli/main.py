@@ -13,6 +13,8 @@ from typing import Any
 
 from cliff import app, commandmanager
 
+from pinning_filter.cli.output import InputError, refuse
+
 _DESCRIPTION = """\
 CPU pinning for OpenStack Nova: what fits where, and why not.
 
@@ -55,6 +57,33 @@ class PinningFilterApp(app.App):
         return super().build_option_parser(
             description, version, {**own, **(argparse_kwargs or {})}
         )
+
+    def configure_logging(self) -> None:
+        """cliff's; where it cannot write is wrong usage."""
+        try:
+            super().configure_logging()
+        except OSError as error:
+            self.parser.error(
+                f"argument --log-file: {self.options.log_file}: "
+                f"{error.strerror}"
+            )
+
+    def run_subcommand(self, argv: list[str]) -> int:
+        """cliff's; what is no command is an error like any other."""
+        asked = argv[1:] if argv[0] == "help" else argv
+        if asked and not (argv[0] == "help" and asked[0].startswith("-")):
+            try:
+                self.command_manager.find_command(asked)
+            except ValueError:
+                known = sorted(name for name, _ in self.command_manager)
+                return refuse(
+                    self,
+                    InputError(
+                        f"there is no command {asked[0]!r}; there are "
+                        + ", ".join(known)
+                    ),
+                )
+        return super().run_subcommand(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -62,7 +62,7 @@ examples:
             "--html",
             type=arguments.given,
             metavar="FILE",
-            help="write a page for a browser there",
+            help="write a page for a browser there (- for standard output)",
         )
 
     def take_action(
@@ -74,7 +74,7 @@ examples:
         if snapshot.unreachable:
             self.status = Status.INCOMPLETE
         if parsed_args.html:
-            _save(parsed_args.html, html.page(snapshot))
+            self._save(parsed_args.html, html.page(snapshot))
             return [], []
         if for_people(parsed_args):
             with to_stdout(self.app) as stdout:
@@ -82,6 +82,14 @@ examples:
             return [], []
         rows = [row for node in snapshot.nodes for row in _rows(node)]
         return self.answer(parsed_args, self.all_columns, rows)
+
+    def _save(self, path: str, text: str) -> None:
+        if path == "-":
+            with to_stdout(self.app) as stdout:
+                stdout.write(text)
+        else:
+            with written(f"--html {path}"):
+                pathlib.Path(path).write_text(text, "utf-8")
 
     def produce_output(
         self,
@@ -106,11 +114,6 @@ def _draw(snapshot: Snapshot, stdout: TextIO) -> None:
             for line in terminal.draw(node, width):
                 console.print(line, soft_wrap=True)
         stdout.write(drawn.get())
-
-
-def _save(path: str, text: str) -> None:
-    with written(f"--html {path}"):
-        pathlib.Path(path).write_text(text, "utf-8")
 
 
 def _rows(node: Node) -> Iterator[dict[str, Any]]:

@@ -188,4 +188,7 @@ def complaints(what: str) -> Iterator[None]:
     except exception.NovaException as error:
         raise InputError(f"{what}: {error.format_message()}") from error
     except (Invalid, ValueError, TypeError) as error:
-        raise InputError(f"{what}: {error}") from error
+        said = str(error)
+        if said.startswith("invalid literal for int()"):
+            said = "it is not a whole number"
+        raise InputError(f"{what}: {said}") from error

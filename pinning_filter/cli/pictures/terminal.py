@@ -58,8 +58,8 @@ def draw(node: Node, width: int = 79) -> Iterator[Text]:
         seat.state in (State.EMULATOR, State.IDLE) for seat in seated.values()
     )
     slot = max(map(len, letters), default=1) + signs + 1
+    numbers = len(str(max(seated, default=0)))
     for cell in node.host.cells:
-        numbers = len(str(max(seated, default=0)))
         yield from _cell(cell, seated, letters, slot, numbers, width)
     for index, line in enumerate(_guests(node)):
         letter = letters[index]

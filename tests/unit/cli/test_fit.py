@@ -302,6 +302,11 @@ def test_emulator_threads_share_what_is_shared(pinning_filter):
             id="a value of an image that Nova does not know",
         ),
         pytest.param(
+            ask(1, "--image-property", "hw_numa_nodes=two"),
+            "--image-property hw_numa_nodes=two: it is not a whole number",
+            id="a number of an image that is none",
+        ),
+        pytest.param(
             ask(1, "--image-property", "hw_cpu_polcy=dedicated"),
             "--image-property hw_cpu_polcy: Nova knows no such property; "
             "do you mean hw_cpu_policy?",

@@ -18,10 +18,23 @@ def test_help_of_a_command_shows_examples(pinning_filter):
     assert "\n    pinning-filter fit --host 'cell:2 core:4 pu:2'" in answer.out
 
 
-def test_an_unknown_command(pinning_filter):
-    answer = pinning_filter("fits")
-    assert answer.status == 2
-    assert "Did you mean one of these?\n  fit\n" in answer.out
+@pytest.mark.parametrize(
+    ("words", "unknown"),
+    [(("fits",), "fits"), (("--fit",), "--fit"), (("help", "fits"), "fits")],
+)
+def test_an_unknown_command(pinning_filter, words, unknown):
+    assert pinning_filter(*words) == (
+        2,
+        "",
+        f"pinning-filter: there is no command '{unknown}'; there are "
+        "capacity, complete, defrag, dump, explain, fit, help, map\n",
+    )
+
+
+def test_a_log_that_cannot_be_written(pinning_filter):
+    answer = pinning_filter("--log-file", "/dev/null/x", "fit")
+    assert (answer.status, answer.out) == (2, "")
+    assert "argument --log-file: /dev/null/x: Not a directory" in answer.err
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,10 @@ def test_names_of_several_lines_stay_whole_on_one(pinning_filter, tmp_path):
         "prefer, pCPUs 0",
         "   .  free",
     ]
+
+
+def test_a_dash_is_standard_output(pinning_filter, several):
+    page = pinning_filter("map", "--host", several, "--html", "-")
+    assert page.out.startswith("<!DOCTYPE html>")
+    dump = pinning_filter("dump", "--host", several, "--file", "-")
+    assert dump == pinning_filter("dump", "--host", several)
