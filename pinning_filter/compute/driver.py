@@ -61,19 +61,23 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
         super().init_host(host)
         ours = CONF.pinning_filter
         LOG.info(
-            "pinning_filter %(version)s decides claims in the place of Nova's "
-            "fit and writes the pinning in guest XML; guest CPU topology: "
-            "%(topology)s, last-level caches aligned: %(caches)s, guest NUMA "
-            "distances: %(distances)s, emulator threads on the first cell: "
-            "%(emulator)s",
+            "PinningLibvirtDriver %(version)s is on: guest_cpu_topology is "
+            "%(topology)s, align_last_level_cache is %(align)s, "
+            "guest_numa_distances is %(distances)s, "
+            "emulator_threads_on_first_cell is %(emulator)s.",
             {
                 "version": nova_stats.version(),
                 "topology": ours.guest_cpu_topology,
-                "caches": bool(self._aligned_caches()),
+                "align": ours.align_last_level_cache,
                 "distances": ours.guest_numa_distances,
                 "emulator": ours.emulator_threads_on_first_cell,
             },
         )
+        if ours.align_last_level_cache and not self._aligned_caches():
+            LOG.warning(
+                "align_last_level_cache has no effect: libvirt reports no "
+                "last-level caches of this host."
+            )
 
     def _init_host_topology(self) -> None:
         """Read the host while all its dedicated pCPUs are powered up."""

@@ -1,6 +1,7 @@
 """The driver, over the fake libvirt that Nova's own tests use."""
 
 import re
+from unittest import mock
 
 import nova.conf
 import pytest
@@ -179,3 +180,42 @@ def test_the_report_of_a_host_that_aligns_lists_its_caches():
 
 def test_a_host_that_does_not_align_keeps_its_caches_to_itself():
     assert nova_stats.read(report("amd-l3")).caches == {}
+
+
+def said_at_start(reported, caplog, **ours):
+    """What the driver logs when nova-compute has made it ready."""
+    caplog.set_level("INFO", "pinning_filter")
+    settings = set_to(**ours)
+    with (
+        mock.patch.object(libvirt_driver_module.LibvirtDriver, "init_host"),
+        libvirt_driver(reported, settings, PinningLibvirtDriver) as on,
+    ):
+        on.init_host("host")
+    return [
+        (record.levelname, record.getMessage())
+        for record in caplog.records
+        if record.name.startswith("pinning_filter")
+    ]
+
+
+def test_the_log_says_that_the_driver_is_on(caplog):
+    reported = capabilities("amd-l3")
+    said = said_at_start(reported, caplog, align_last_level_cache=True)
+    assert said == [
+        (
+            "INFO",
+            f"PinningLibvirtDriver {nova_stats.version()} is on: "
+            "guest_cpu_topology is mirror, align_last_level_cache is True, "
+            "guest_numa_distances is False, emulator_threads_on_first_cell "
+            "is False.",
+        )
+    ]
+
+
+def test_caches_that_are_to_be_aligned_and_are_not_known_are_warned_of(caplog):
+    reported = re.sub(
+        b"<cache>.*</cache>", b"", capabilities("amd-l3"), flags=re.DOTALL
+    )
+    said = said_at_start(reported, caplog, align_last_level_cache=True)
+    assert [level for level, _ in said] == ["INFO", "WARNING"]
+    assert "align_last_level_cache has no effect" in said[1][1]
