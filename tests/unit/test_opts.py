@@ -1,7 +1,13 @@
 """The options, and the configuration files that show them."""
 
 import io
+import os
 import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
 
 import pytest
 from nova.conf import scheduler
@@ -10,7 +16,8 @@ from oslo_config import cfg, generator
 
 from pinning_filter import opts
 
-ETC = pathlib.Path(__file__).parents[2] / "etc"
+TOP = pathlib.Path(__file__).parents[2]
+ETC = TOP / "etc"
 
 
 @pytest.fixture
@@ -109,3 +116,28 @@ def test_the_fragment_shows_nova_s_own_list_with_ours(configured, tmp_path):
         "PinningFilter",
     ]
     assert set(enabled) <= known(conf)
+
+
+def test_the_guide_s_check_prints_what_nova_scheduler_reads(tmp_path):
+    """As told in doc/source/install.rst, on a site that followed it."""
+    guide = (TOP / "doc" / "source" / "install.rst").read_text()
+    block = re.search(r"\n( +\$ \S+python -c (?:.+\n)+)\n", guide).group(1)
+    text = textwrap.dedent(block).removeprefix("$ ")
+    end = text.rindex('"') + 1
+    command, answer = shlex.split(text[:end]), text[end:]
+    files = tmp_path / ".nova"
+    (files / "nova.conf.d").mkdir(parents=True)
+    (files / "nova.conf").write_text(
+        "[filter_scheduler]\n"
+        "enabled_filters = ComputeFilter,YourFilter,PinningFilter\n"
+    )
+    (files / "nova.conf.d" / FRAGMENT.name).write_text(FRAGMENT.read_text())
+    printed = subprocess.run(
+        [sys.executable, *command[1:]],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    assert printed == answer.lstrip("\n")
