@@ -7,6 +7,8 @@ Knows nothing of hosts but what its options say.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 import nova.conf
@@ -91,14 +93,49 @@ def settings(
 def _topology(
     flavor: objects.Flavor, image: objects.ImageMeta
 ) -> Topology | None:
-    """The topology asked for: any of the ``cpu_sockets`` family is set."""
+    """The topology asked for: any of the ``cpu_sockets`` family is set.
+
+    The one that ``hardware.get_best_cpu_topology`` finds by trying all
+    numbers up to that of the vCPUs, three times in one another:
+
+    1. As many of the three numbers as possible are those asked for.
+    2. As few threads as possible.
+    3. As many sockets as possible.
+    """
     preferred, most = hardware.get_cpu_topology_constraints(flavor, image)
     asked = (preferred.sockets, preferred.cores, preferred.threads)
     limits = (most.sockets, most.cores, most.threads)
     if not any(asked) and limits == (_NO_LIMIT,) * 3:
         return None
-    best = hardware.get_best_cpu_topology(flavor, image)
-    return Topology(best.sockets, best.cores, best.threads)
+
+    def preference(topology: tuple[int, int, int]) -> tuple[int, int, int]:
+        granted = sum(map(operator.eq, topology, asked))
+        sockets, _, threads = topology
+        return granted, -threads, sockets
+
+    possible = _topologies(flavor.vcpus, limits)
+    best = max(possible, key=preference, default=None)
+    if best is None:
+        sockets, cores, threads = (min(n, flavor.vcpus) for n in limits)
+        raise exception.ImageVCPULimitsRangeImpossible(
+            vcpus=flavor.vcpus, sockets=sockets, cores=cores, threads=threads
+        )
+    return Topology(*best)
+
+
+def _topologies(
+    vcpus: int, limits: tuple[int, int, int]
+) -> Iterator[tuple[int, int, int]]:
+    """Sockets, cores and threads that make so many vCPUs."""
+    for sockets in _divisors(vcpus):
+        for cores in _divisors(vcpus // sockets):
+            topology = (sockets, cores, vcpus // sockets // cores)
+            if all(map(operator.le, topology, limits)):
+                yield topology
+
+
+def _divisors(number: int) -> list[int]:
+    return [each for each in range(1, number + 1) if number % each == 0]
 
 
 def _emulator_pool(

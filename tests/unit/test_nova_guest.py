@@ -145,3 +145,11 @@ REFUSED = {
 def test_what_nova_refuses_is_refused(specs, properties, error):
     with pytest.raises(error):
         nova_guest.settings(flavor(**specs), image(**properties))
+
+
+def test_a_topology_of_many_vcpus_is_found_at_once():
+    """Nova tries 4096 numbers, three times in one another."""
+    found = nova_guest.settings(
+        flavor(4096, **{"hw:cpu_sockets": "2", "hw:cpu_threads": "2"}), image()
+    )
+    assert found.topology == Topology(2, 1024, 2)
