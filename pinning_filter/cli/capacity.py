@@ -13,6 +13,7 @@ from pinning_filter.cli.columns import ByCell, MemoryByCell
 from pinning_filter.cli.inputs import arguments, flavors
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.judging.rooms import rooms
 from pinning_filter.cli.output import Lister, Status, for_people
 from pinning_filter.cli.patience import progress
 from pinning_filter.core.capacity import Capacity as Counter
@@ -136,18 +137,14 @@ class _Counted:
 def _counted(
     counter: Counter, node: Node, wanted: Mapping[str, Request]
 ) -> _Counted:
-    """A host that takes no guests has no room now, only when empty."""
     host = node.host
+    found = rooms(counter, node, wanted)
     if host is None or node.problem:
-        return _Counted(node, dict.fromkeys(wanted, Room(0, 0, 0)), {}, 0, 0)
-    requests = list(wanted.values())
-    rooms = dict(zip(wanted, counter.rooms(host, requests), strict=True))
-    if node.closed:
-        rooms = {name: Room(0, room.empty, 0) for name, room in rooms.items()}
+        return _Counted(node, found, {}, 0, 0)
     return _Counted(
         node,
-        rooms,
-        counter.stranded(host, requests),
+        found,
+        counter.stranded(host, list(wanted.values())),
         sum(len(cell.free) for cell in host.cells),
         sum(len(cell.dedicated) for cell in host.cells),
     )

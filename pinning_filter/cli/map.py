@@ -10,9 +10,10 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
-from pinning_filter.cli.inputs import arguments
+from pinning_filter.cli.inputs import arguments, flavors
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import (
+    InputError,
     Lister,
     Status,
     for_people,
@@ -52,6 +53,7 @@ examples:
 
     pinning-filter map --host cmp1
     pinning-filter map --html map.html
+    pinning-filter map --html map.html --flavor pinned.8
     pinning-filter map --host cloud.json -f csv | grep ,free,
 """
 
@@ -64,6 +66,16 @@ examples:
             metavar="FILE",
             help="write a page for a browser there (- for standard output)",
         )
+        parser.add_argument(
+            "--flavor",
+            action="append",
+            type=arguments.given,
+            default=[],
+            metavar="NAME",
+            help="with --html: a pinned flavor for which the page says how "
+            "many servers a host has lost to fragmentation; may be repeated; "
+            "default: as for capacity",
+        )
 
     def take_action(
         self, parsed_args: argparse.Namespace
@@ -74,8 +86,10 @@ examples:
         if snapshot.unreachable:
             self.status = Status.INCOMPLETE
         if parsed_args.html:
-            self._save(parsed_args.html, html.page(snapshot))
+            self._save(parsed_args.html, _page(parsed_args, snapshot))
             return [], []
+        if parsed_args.flavor:
+            raise InputError("--flavor goes with --html")
         if for_people(parsed_args):
             with to_stdout(self.app) as stdout:
                 _draw(snapshot, stdout)
@@ -101,6 +115,13 @@ examples:
         if column_names:
             return super().produce_output(parsed_args, column_names, data)
         return 0
+
+
+def _page(parsed_args: argparse.Namespace, snapshot: Snapshot) -> str:
+    wanted = flavors.of_interest(parsed_args, snapshot)
+    from pinning_filter.cli.judging import asking
+
+    return html.page(snapshot, wanted, asking.strategy())
 
 
 def _draw(snapshot: Snapshot, stdout: TextIO) -> None:

@@ -23,7 +23,12 @@ def opened(browser, tmp_path):
     def opened(*nodes, **fields):
         page = tmp_path / "map.html"
         snapshot = Snapshot(tuple(nodes), **fields)
-        page.write_text(html.page(snapshot), "utf-8")
+        wanted = {
+            guest.flavor: guest.request
+            for node in nodes
+            for guest in node.guests
+        }
+        page.write_text(html.page(snapshot, wanted), "utf-8")
         for log in ("browser", "performance"):
             browser.get_log(log)  # of the page before
         browser.get(page.as_uri())
@@ -181,8 +186,8 @@ def test_tiles_follow_the_table_and_open_hosts(opened):
         "dumb: reports no NUMA topology",
     ]
     assert "the fuller" in text(browser, "tiles-told")
-    browser.find_element(By.CSS_SELECTOR, "[data-key=fragmentation]").click()
-    assert "the more fragmented" in text(browser, "tiles-told")
+    browser.find_element(By.CSS_SELECTOR, "[data-key=fragments]").click()
+    assert "the larger the lost share" in text(browser, "tiles-told")
     browser.find_element(By.ID, "search").send_keys("gamma")
     (tile,) = tiles()
     tile.click()
@@ -219,6 +224,28 @@ def test_what_is_told_stays_in_sight(opened):
     assert 0 <= top < 300
 
 
+def test_what_is_lost_is_shown_and_defined(opened):
+    whole = clouds.node("whole", "cell:2 core:4", clouds.guest(4))
+    broken = clouds.node(
+        "broken", "cell:2 core:4", clouds.guest(2), clouds.guest(2)
+    )
+    browser = opened(whole, broken)
+    assert text(browser, "lost-told") == (
+        "Lost: how many more servers of a flavor a host would take if its "
+        "free pCPUs and memory were in one piece. Counted for pinned.4, "
+        "pinned.2."
+    )
+    browser.find_element(By.CSS_SELECTOR, "[data-key=fragments]").click()
+    assert names(browser) == ["broken", "whole"]
+    lost = [
+        row.find_elements(By.TAG_NAME, "td")[5].text
+        for row in browser.find_elements(By.CSS_SELECTOR, "#rows tr")
+    ]
+    assert lost == ["1 pinned.4", ""]
+    browser.find_element(By.CSS_SELECTOR, "#rows tr").click()
+    assert "lost to fragmentation: 1 pinned.4" in text(browser, "facts")
+
+
 def test_light_and_dark(opened):
     browser = opened(*small())
 
@@ -228,11 +255,51 @@ def test_light_and_dark(opened):
         ).value_of_css_property("background-color")
 
     button = browser.find_element(By.ID, "theme")
-    seen = [back()]
+    seen, labels = [back()], [button.text]
     for _ in range(2):
         button.click()
         seen.append(back())
+        labels.append(button.text)
+        assert button.get_attribute("aria-label") == (
+            f"Switch to {button.text.lower()}"
+        )
     assert seen[0] == seen[2] != seen[1]
+    assert labels[0] == labels[2] != labels[1]
+    assert set(labels) == {"Dark colours", "Light colours"}
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+def test_nothing_is_wider_than_the_window(opened, width):
+    """But for what scrolls by itself."""
+    browser = opened(
+        *small(),
+        clouds.node("large-" + "x" * 60, "cell:2 l3:2 core:8 pu:2",
+                    clouds.guest(20), clouds.guest(6)),
+    )
+    size = browser.get_window_size()
+    try:
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1,
+             "mobile": False},
+        )
+        for row in browser.find_elements(By.CSS_SELECTOR, "#rows tr"):
+            row.click()
+            if width == 400:
+                top = browser.execute_script(
+                    "return document.getElementById('host')"
+                    ".getBoundingClientRect().top"
+                )
+                assert 0 <= top < 200, "not at the top"
+            assert browser.execute_script(
+                "return [...document.querySelectorAll('html, body, main,"
+                " header, #list, #host, #machine, .cell')].filter((each) =>"
+                " each.scrollWidth > each.clientWidth + 1)"
+                ".map((each) => each.id || each.className || each.tagName)"
+            ) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.set_window_size(size["width"], size["height"])
 
 
 def test_hostile_names_are_text(opened):

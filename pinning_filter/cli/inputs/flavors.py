@@ -44,18 +44,24 @@ def wanted(
     return found
 
 
+def of_interest(
+    args: argparse.Namespace, snapshot: Snapshot
+) -> dict[str, Request]:
+    """As :func:`wanted`, for who can do without any flavor."""
+    return (
+        _named(args, snapshot)
+        or _in_use(args, snapshot)
+        or _pinning(snapshot)
+    )
+
+
 def _asked_for(
     args: argparse.Namespace, snapshot: Snapshot
 ) -> dict[str, Request]:
     """Those that the arguments name or describe, in their order."""
     if (args.vcpus is None) != (args.ram is None):
         raise InputError("--vcpus and --ram go together")
-    found = {}
-    for name in args.flavor:
-        request = _request(named(name, snapshot))
-        if request is None:
-            raise InputError(f"--flavor: {name!r} pins no vCPUs")
-        found[name] = request
+    found = _named(args, snapshot)
     if args.vcpus is not None:
         guest = guest_inputs.read_guest(args)
         if guest.request is None or not _pins(guest.request):
@@ -65,6 +71,18 @@ def _asked_for(
             )
         vcpus = f"{args.vcpus} vCPU{'' if args.vcpus == 1 else 's'}"
         found[f"{vcpus}, {args.ram} MiB"] = guest.request
+    return found
+
+
+def _named(
+    args: argparse.Namespace, snapshot: Snapshot
+) -> dict[str, Request]:
+    found = {}
+    for name in args.flavor:
+        request = _request(named(name, snapshot))
+        if request is None:
+            raise InputError(f"--flavor: {name!r} pins no vCPUs")
+        found[name] = request
     return found
 
 

@@ -535,6 +535,52 @@ def test_hostile_names_do_not_reach_the_terminal(
     assert "alert(1)" in answer.out
 
 
+@pytest.mark.parametrize("closed", ["", "the compute service is disabled"])
+@pytest.mark.parametrize("flavor", [(), ("--flavor", "pinned.4")])
+def test_the_page_says_of_what_is_lost_what_capacity_says(
+    pinning_filter, tmp_path, flavor, closed
+):
+    """Of the flavors that guests have, or of those that are named."""
+    node = clouds.node(
+        "halves", "cell:2 core:4", clouds.guest(2), clouds.guest(2),
+        closed=closed,
+    )
+    flavors = (Flavor("pinned.4", 4, 1024, 1, clouds.DEDICATED),)
+    path = clouds.write(Snapshot((node,), flavors), tmp_path / "cloud.json")
+    page = tmp_path / "map.html"
+    pinning_filter("map", "--host", path, "--html", page, *flavor)
+    cloud = json.loads(
+        re.search(r'id="cloud">(.*?)</script>', page.read_text())[1]
+    )
+    counted = pinning_filter(
+        "capacity", "--host", path, *flavor, "-f", "json"
+    )
+    expected = [
+        [row["flavor"], row["lost"], row["lost"] * 4]
+        for row in rows(counted)
+        if row["host"] and row["lost"]
+    ]
+    assert cloud["hosts"][0]["lost"] == expected
+    assert bool(expected) is (bool(flavor) and not closed)
+    assert cloud["flavors"] == [flavor[1] if flavor else "pinned.2"]
+
+
+def test_a_map_of_a_cloud_without_pinned_flavors(pinning_filter, tmp_path):
+    path = clouds.write(
+        Snapshot((clouds.node("one", "cell:1 core:4"),)), tmp_path / "c.json"
+    )
+    page = tmp_path / "map.html"
+    answer = pinning_filter("map", "--host", path, "--html", page)
+    assert answer.status == 0
+    assert '"flavors":[]' in page.read_text()
+
+
+def test_a_map_on_the_terminal_counts_for_no_flavor(pinning_filter, several):
+    answer = pinning_filter("map", "--host", several, "--flavor", "pinned.4")
+    assert answer.status == 2
+    assert "--flavor goes with --html" in answer.err
+
+
 def test_the_page_holds_no_markup_of_a_name(pinning_filter, tmp_path):
     odd = clouds.node("host", "cell:1 core:2", clouds.guest(1))
     odd = dataclasses.replace(odd, name=clouds.HOSTILE)

@@ -10,8 +10,10 @@ two that are in it, by their hashes.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -19,15 +21,26 @@ import jinja2
 
 from pinning_filter.cli.cloud.snapshot import Node, Snapshot
 from pinning_filter.cli.columns import one_line
+from pinning_filter.cli.judging.rooms import rooms
 from pinning_filter.cli.pictures.seats import cores_of, in_order, seats
 from pinning_filter.core import cpuset
-from pinning_filter.core.capacity import Capacity, pcpus_of
+from pinning_filter.core.capacity import Capacity, Room, pcpus_of
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.request import Request
+from pinning_filter.core.strategy import SPREAD, Strategy
 
 
-def page(snapshot: Snapshot) -> str:
-    """The whole page."""
+def page(
+    snapshot: Snapshot,
+    wanted: Mapping[str, Request],
+    strategy: Strategy = SPREAD,
+) -> str:
+    """The whole page.
+
+    :param wanted: the flavors, by name, for which it says what is lost.
+    :param strategy: of a node whose own is not known.
+    """
+    counter = functools.cache(Capacity)
     script, style = _part("page.js"), _part("page.css")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -43,7 +56,14 @@ def page(snapshot: Snapshot) -> str:
         script_hash=_hash(script),
         style_hash=_hash(style),
         data=_embedded(
-            {"hosts": _hosts(snapshot), "taken": snapshot.taken}
+            {
+                "hosts": [
+                    _host(node, counter(node.strategy or strategy), wanted)
+                    for node in snapshot.nodes
+                ],
+                "taken": snapshot.taken,
+                "flavors": [one_line(name) for name in wanted],
+            }
         ),
     )
 
@@ -66,21 +86,8 @@ def _embedded(value: Any) -> str:
     return text
 
 
-def _hosts(snapshot: Snapshot) -> list[dict[str, Any]]:
-    counter = Capacity()
-    wanted = list(
-        dict.fromkeys(
-            guest.request
-            for node in snapshot.nodes
-            for guest in node.guests
-            if any(cell.dedicated for cell in guest.request.cells)
-        )
-    )
-    return [_host(node, counter, wanted) for node in snapshot.nodes]
-
-
 def _host(
-    node: Node, counter: Capacity, wanted: list[Request]
+    node: Node, counter: Capacity, wanted: Mapping[str, Request]
 ) -> dict[str, Any]:
     node = in_order(node)
     host = node.host
@@ -94,7 +101,7 @@ def _host(
         "known": host is not None,
         "free": sum(len(cell.free) for cell in cells),
         "total": sum(len(cell.dedicated) for cell in cells),
-        "lost": _lost(node, counter, wanted),
+        "lost": _lost(rooms(counter, node, wanted), wanted),
         "others": node.others,
         "cells": [_cell(cell) for cell in cells],
         "seats": [
@@ -132,16 +139,13 @@ def _cell(cell: HostCell) -> dict[str, Any]:
     }
 
 
-def _lost(node: Node, counter: Capacity, wanted: list[Request]) -> int:
-    """pCPUs that fragmentation costs the guest that it costs the most."""
-    if node.host is None:
-        return 0
-    return max(
-        (
-            room.lost * pcpus_of(request)
-            for room, request in zip(
-                counter.rooms(node.host, wanted), wanted, strict=True
-            )
-        ),
-        default=0,
-    )
+def _lost(
+    room: Mapping[str, Room], wanted: Mapping[str, Request]
+) -> list[tuple[str, int, int]]:
+    """Flavor, servers lost, and their pCPUs: most pCPUs first."""
+    lost = [
+        (one_line(name), each.lost, each.lost * pcpus_of(wanted[name]))
+        for name, each in room.items()
+        if each.lost
+    ]
+    return sorted(lost, key=lambda each: -each[2])

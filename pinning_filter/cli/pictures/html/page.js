@@ -11,12 +11,18 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
+  const few = (names) => names.length <= 10
+    ? names.join(", ")
+    : `${names.slice(0, 9).join(", ")} and ${names.length - 9} more`;
   const plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const when = (taken) => taken.replace("T", " ").replace("+00:00", " UTC");
   const gib = (kib) => `${Math.round(kib / 104857.6) / 10} GiB`;
 
   for (const host of hosts) {
     host.share = host.total ? 1 - host.free / host.total : -1;
-    host.fragmentation = host.free ? host.lost / host.free : 0;
+    host.fragments = host.lost.length ? host.lost[0][2] : 0;
+    host.lostTold = host.lost.map(([flavor, servers]) =>
+      `${servers} ${flavor}`);
     host.words = [
       host.name, host.cell, host.zone, host.closed,
       ...host.guests.flatMap((g) => [g.name, g.id, g.flavor]),
@@ -37,7 +43,9 @@
     row.tabIndex = -1;
     const name = make("td", "", host.name);
     name.title = host.name;
-    row.append(name, make("td", "", host.zone));
+    const zone = make("td", "", host.zone);
+    zone.title = host.zone;
+    row.append(name, zone);
     if (host.known) {
       row.append(
         make("td", "number", host.free), make("td", "number", host.total));
@@ -48,9 +56,9 @@
       bar.title = `${Math.round(Math.max(0, host.share) * 100)} %`;
       const held = make("td");
       held.append(bar);
-      row.append(
-        held,
-        make("td", "number", `${Math.round(host.fragmentation * 100)} %`));
+      const lost = make("td", "", host.lostTold[0] || "");
+      lost.title = host.lostTold.join(", ");
+      row.append(held, lost);
     } else {
       const none = make("td", "", "reports no NUMA topology");
       none.colSpan = 4;
@@ -74,14 +82,15 @@
   by("tiles").className = hosts.length > 500 ? "many" : "";
 
   function paint() {
-    const fragments = sorted.name === "fragmentation";
+    const fragments = sorted.name === "fragments";
     hosts.forEach((host, index) => {
-      const strength = fragments ? host.fragmentation : host.share;
+      const strength = fragments
+        ? (host.free && host.fragments / host.free) : host.share;
       tiles[index].style.setProperty("--strength", Math.max(0, strength));
     });
     by("tiles-told").textContent = "Hosts in the order of the table; "
-      + (fragments ? "the more fragmented" : "the fuller")
-      + ", the stronger the colour.";
+      + (fragments ? "the larger the lost share of its free pCPUs"
+        : "the fuller") + ", the stronger the colour.";
   }
 
   const shown = () => [...rows.children];
@@ -97,7 +106,7 @@
     const total = kept.reduce((sum, index) => sum + hosts[index].total, 0);
     by("totals").textContent =
       `${plural(kept.length, "host")}, ${free} of ${total} pCPUs free`
-      + (cloud.taken ? `, as of ${cloud.taken}` : "");
+      + (cloud.taken ? `, as of ${when(cloud.taken)}` : "");
     const first = kept.includes(chosen) ? chosen : kept[0];
     for (const row of cells) row.tabIndex = -1;
     if (first !== undefined) cells[first].tabIndex = 0;
@@ -247,6 +256,8 @@
         ? `${host.free} of ${plural(host.total, "pCPU")} free`
         : "reports no NUMA topology",
       host.zone && `zone ${host.zone}`, host.cell && `cell ${host.cell}`,
+      host.lost.length
+        && `lost to fragmentation: ${host.lostTold.join(" or ")}`,
       host.others && `${plural(host.others, "guest")} without a topology`,
       host.closed,
     ].filter(Boolean).join(", ");
@@ -280,6 +291,12 @@
     if (focus && first) first.focus();
   }
 
+  // In a narrow window a host is beneath the table, out of sight.
+  function open(index) {
+    choose(index, false);
+    if (matchMedia("(max-width: 66rem)").matches) by("host").scrollIntoView();
+  }
+
   // Mouse and keyboard.
   document.querySelector("thead").addEventListener("click", (event) => {
     const button = event.target.closest("button");
@@ -287,13 +304,13 @@
   });
   rows.addEventListener("click", (event) => {
     const row = event.target.closest("tr");
-    if (row) choose(Number(row.dataset.index), false);
+    if (row) open(Number(row.dataset.index));
   });
   by("tiles").addEventListener("click", (event) => {
     const tile = event.target.closest("i");
     if (!tile) return;
-    choose(Number(tile.dataset.index), false);
-    cells[chosen].scrollIntoView({ block: "nearest" });
+    cells[tile.dataset.index].scrollIntoView({ block: "nearest" });
+    open(Number(tile.dataset.index));
   });
   rows.addEventListener("keydown", (event) => {
     const row = event.target.closest("tr");
@@ -336,13 +353,20 @@
       event.preventDefault();
     }
   });
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => root.dataset.theme
+    ? root.dataset.theme === "dark" : system.matches;
+  function labelTheme() {
+    const other = `${isDark() ? "light" : "dark"} colours`;
+    by("theme").textContent = other[0].toUpperCase() + other.slice(1);
+    by("theme").setAttribute("aria-label", `Switch to ${other}`);
+  }
   by("theme").addEventListener("click", () => {
-    const root = document.documentElement;
-    const dark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
+    root.dataset.theme = isDark() ? "light" : "dark";
+    labelTheme();
   });
+  system.addEventListener("change", labelTheme);
 
   // The host that the address names, or the first that has something to show.
   function first() {
@@ -354,6 +378,12 @@
     return at >= 0 ? at : Math.max(0, hosts.findIndex((host) => host.known));
   }
 
+  by("lost-told").textContent = cloud.flavors.length
+    ? "Lost: how many more servers of a flavor a host would take if its free "
+      + "pCPUs and memory were in one piece. Counted for "
+      + `${few(cloud.flavors)}.`
+    : "Lost: not counted, as no flavor here pins vCPUs.";
+  labelTheme();
   paint();
   list();
   if (hosts.length) {
