@@ -103,11 +103,10 @@ def said(stats: Mapping[str, str | None] | None) -> object:
 
 def read(stats: Mapping[str, str | None] | None) -> Told:
     """What ``stats`` say; whatever makes no sense is taken for not said."""
-    version = stats.get(_VERSION) if stats else None
-    if stats is None or version is None:
+    if not isinstance(stats, Mapping) or stats.get(_VERSION) is None:
         return NOTHING
-    caches = stats.get(_CACHES)
-    return _told(version, caches) if caches else Told(version)
+    version, caches = str(stats[_VERSION]), stats.get(_CACHES)
+    return _told(version, str(caches)) if caches else Told(version)
 
 
 @functools.lru_cache(maxsize=1024)

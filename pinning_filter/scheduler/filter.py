@@ -8,6 +8,7 @@ verdict on the host and on its allocation candidates. The rules are not here.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,9 @@ from pinning_filter.scheduler import answers, candidates, mixed, telling
 from pinning_filter.scheduler.question import Question, Terms
 
 LOG = logging.getLogger(__name__)
+
+#: Causes that are remembered as logged; hosts come and go.
+_MOST_UNREADABLE = 10000
 
 _NO_SMT = Refusal((Fact(Code.NO_SMT, 2, 1, "threads a core"),))
 
@@ -56,7 +60,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         :raises nova.exception.NoValidHost: after the last host, if all were
             refused, to tell whoever asked for one server why.
         """
-        if scheduler_utils.request_is_rebuild(spec_obj):
+        if _is_rebuild(spec_obj):
             yield from filter_obj_list
             return
         question = self._question(spec_obj)
@@ -72,7 +76,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
                 passed = True
                 yield host_state
         if refusals and not passed:
-            telling.refused(spec_obj, question.request, refusals)
+            telling.refused(spec_obj, question, refusals)
 
     def host_passes(
         self, host_state: Any, spec_obj: objects.RequestSpec
@@ -100,7 +104,8 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         try:
             answer = self._answer(host_state, question)
         except Exception as error:
-            host_state.allocation_candidates = []
+            with contextlib.suppress(Exception):
+                host_state.allocation_candidates = []
             cause = f"{type(error).__name__}: {error}"
             answer = Refusal((Fact(Code.UNREADABLE, detail=cause),))
             trace = None if isinstance(error, InvalidHost) else error
@@ -144,6 +149,8 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         name = str(getattr(host_state, "host", "?"))
         if self._unreadable.get(name) == cause:
             return
+        if len(self._unreadable) >= _MOST_UNREADABLE:
+            self._unreadable.clear()
         self._unreadable[name] = cause
         LOG.warning(
             "Host %(host)s is refused for guests with a NUMA topology: "
@@ -151,6 +158,14 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
             {"host": name, "cause": cause},
             exc_info=error,
         )
+
+
+def _is_rebuild(spec_obj: objects.RequestSpec) -> bool:
+    """As Nova reads it; where it cannot, the request is as any other."""
+    try:
+        return bool(scheduler_utils.request_is_rebuild(spec_obj))
+    except Exception:
+        return False
 
 
 def _unasked(

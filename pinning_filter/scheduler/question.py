@@ -106,7 +106,7 @@ def _given(spec_obj: objects.RequestSpec, field: str) -> Any:
 def _needs_threads(spec_obj: objects.RequestSpec) -> bool:
     """Nova's own reading of flavor and image, conflicts and all."""
     extra_specs = spec_obj.flavor.extra_specs
-    image = spec_obj.image.properties
+    image = spec_obj.image.properties if spec_obj.image else {}
     dedicated = fields.CPUAllocationPolicy.DEDICATED
     require = fields.CPUThreadAllocationPolicy.REQUIRE
     return require in (

@@ -20,7 +20,7 @@ from pinning_filter import nova_stats
 from pinning_filter.core import cpuset, summary
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.refusal import Refusal
-from pinning_filter.core.request import Request
+from pinning_filter.scheduler.question import Question
 
 LOG = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def weigher_is_on() -> None:
 
 def refused(
     spec_obj: objects.RequestSpec,
-    request: Request | None,
+    question: Question,
     refusals: Sequence[Refusal],
 ) -> None:
     """Say why no host passed: in the log, and to whoever asked.
@@ -84,13 +84,13 @@ def refused(
     # In place of what Nova logs, which it does not if it is interrupted.
     LOG.info(
         "Filter PinningFilter returned 0 hosts: %s",
-        summary.sentence(request, refusals),
-        instance_uuid=getattr(spec_obj, "instance_uuid", None),
+        summary.sentence(question.request, refusals),
+        instance_uuid=question.instance_uuid,
     )
     one = "num_instances" in spec_obj and spec_obj.num_instances == 1
     if one and conf.CONF.pinning_filter.explain_in_fault:
         raise exception.NoValidHost(
-            reason=summary.sentence(request, refusals, _LONGEST)
+            reason=summary.sentence(question.request, refusals, _LONGEST)
         )
 
 

@@ -9,7 +9,8 @@ CACHES = {0: [{0, 1, 8, 9}, {2, 3, 10, 11}], 1: [{4, 5, 12, 13}]}
 
 
 def test_a_host_that_says_nothing_runs_plain_nova():
-    for stats in (None, {}, {"uptime": "1 day", "failed_builds": "0"}):
+    plain = {"uptime": "1 day", "failed_builds": "0"}
+    for stats in (None, {}, plain, "junk", 1, [None]):
         told = nova_stats.read(stats)
         assert (told.ours, told.aligns) == (False, False)
 

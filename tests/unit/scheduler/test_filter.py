@@ -17,6 +17,7 @@ from pinning_filter.core.request import (
     Request,
     ThreadPolicy,
 )
+from pinning_filter.scheduler import filter as filter_module
 from pinning_filter.scheduler.filter import PinningFilter
 from tests.property import twins
 
@@ -376,6 +377,24 @@ def test_one_bad_host_is_refused_and_named_once(spoil, caplog):
     assert told[0].levelno == logging.WARNING
 
 
+@pytest.mark.parametrize(
+    "bad", [None, object(), "host"], ids=["None", "an object", "text"]
+)
+def test_what_is_no_host_at_all_is_refused_not_raised(bad):
+    assert passing([bad, HostState()], spec(dedicated(2))) == ["good"]
+    assert not PinningFilter().host_passes(bad, spec(dedicated(2)))
+
+
+def test_hosts_that_come_and_go_are_not_remembered_for_ever(monkeypatch):
+    monkeypatch.setattr(filter_module, "_MOST_UNREADABLE", 3)
+    plugin = PinningFilter()
+    for number in range(10):
+        bad = HostState(name=f"bad-{number}")
+        without("pcpuset")(bad)
+        assert not plugin.host_passes(bad, spec(dedicated(2)))
+    assert len(plugin._unreadable) <= 3
+
+
 def test_networks_that_nobody_asks_for_are_not_looked_into():
     host, request = HostState(), dedicated(2)
     cell_of(host).network_metadata = objects.NetworkMetadata()
@@ -439,6 +458,25 @@ def test_unset_pci_requests_are_no_requests():
     request = spec(dedicated(2))
     delattr(request, "_obj_pci_requests")
     assert passing([HostState()], request) == ["good"]
+
+
+@pytest.mark.parametrize("name", ["scheduler_hints", "image"])
+@pytest.mark.parametrize(
+    ("vcpus", "passed"), [(2, ["good"]), (99, [])], ids=["fits", "too big"]
+)
+def test_a_request_may_say_nothing_of_it(name, vcpus, passed):
+    request = spec(dedicated(vcpus))
+    setattr(request, name, None)
+    assert passing([HostState()], request) == passed
+
+
+@pytest.mark.parametrize(
+    "name", ["instance_uuid", "num_instances", "scheduler_hints"]
+)
+def test_a_refused_request_may_lack_fields(name):
+    request = spec(dedicated(99))
+    delattr(request, f"_obj_{name}")
+    assert passing([HostState()], request) == []
 
 
 def test_a_request_that_cannot_be_read_is_refused_everywhere(caplog):
