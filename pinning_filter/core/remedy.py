@@ -219,7 +219,9 @@ def _memory(cell: HostCell, fact: Fact, _: GuestCell) -> HostCell | None:
     if cell.pages:
         return _of_pages(cell, min(cell.pages), fact.missing)
     used = cell.memory_used_kib - int(fact.missing)
-    return cell._replace(memory_used_kib=used) if used >= 0 else None
+    if not 0 <= used < cell.memory_used_kib:
+        return None
+    return cell._replace(memory_used_kib=used)
 
 
 def _pages(
@@ -240,7 +242,8 @@ def _pages(
 
 def _of_pages(cell: HostCell, some: Pages, missing: float) -> HostCell | None:
     used = some.used - missing / some.size_kib
-    if used < 0:
+    # Of a count beyond reason a fraction takes nothing away.
+    if not 0 <= used < some.used:
         return None
     pages = [
         each._replace(used=used) if each is some else each

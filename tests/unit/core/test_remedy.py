@@ -167,6 +167,11 @@ def with_pages(memory_gib, asked_for, **used):
             id="a size that the host does not have",
         ),
         pytest.param(with_pages(3, PageSize.ANY), [], id="never: any size"),
+        pytest.param(
+            with_pages(1, 1 << 20, of_1048576=10**30),
+            ["fits with memory pages of any size"],
+            id="a count of which nothing can be taken away",
+        ),
     ],
 )
 def test_memory_pages(question, expected):
