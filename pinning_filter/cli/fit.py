@@ -109,7 +109,8 @@ examples:
         if isinstance(placement, Refusal):
             self.status = Status.NO
             self.before = "It does not fit."
-            self.instead = f"it does not fit: {placement.text}"
+            reasons = "; ".join(fact.text for fact in placement.in_order)
+            self.instead = f"it does not fit: {reasons}"
             self.after = "\n" + picture(host)
             rows = [_fact(fact) for fact in placement.in_order]
             return self.answer(parsed_args, _REFUSED, rows)

@@ -110,7 +110,7 @@ def _told(text: bytes) -> Host | Snapshot:
 
 def _json(text: bytes) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     except RecursionError as error:
         raise InputError("its JSON is nested too deeply") from error
     except UnicodeDecodeError as error:
@@ -119,6 +119,10 @@ def _json(text: bytes) -> Any:
         raise InputError(
             f"it is not JSON, or not the whole of it: {error}"
         ) from error
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
 
 
 def _dedicated(host: Host) -> Host:
