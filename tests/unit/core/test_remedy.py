@@ -168,8 +168,8 @@ def with_pages(memory_gib, asked_for, **used):
         ),
         pytest.param(with_pages(3, PageSize.ANY), [], id="never: any size"),
         pytest.param(
-            with_pages(1, 1 << 20, of_1048576=10**30),
-            ["fits with memory pages of any size"],
+            with_pages(1, None, of_4=10**30),
+            [],
             id="a count of which nothing can be taken away",
         ),
     ],
