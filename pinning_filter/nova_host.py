@@ -222,7 +222,7 @@ def _pages(mempages: list[objects.NUMAPagesTopology]) -> list[Pages]:
 
 
 def _with_networks(read: HostCell, says: _Says) -> HostCell:
-    near = says[3]
+    _, _, _, near, *_ = says
     if near is _NO_NETWORKS:
         return read
     try:

@@ -15,19 +15,13 @@ from nova import conf, objects
 from nova.scheduler import utils, weights
 from oslo_log import log as logging
 
-from pinning_filter import (
-    nova_fit,
-    nova_host,
-    nova_objects,
-    nova_pci,
-    nova_stats,
-    opts,
-)
+from pinning_filter import nova_fit, nova_host, nova_pci, opts
 from pinning_filter.core import score
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.placement import Placement
 from pinning_filter.scheduler import answers, telling
+from pinning_filter.scheduler.question import Question
 
 LOG = logging.getLogger(__name__)
 
@@ -81,7 +75,7 @@ class PinningWeigher(weights.BaseHostWeigher):
             if _dedicated(weight_properties) and any(
                 map(self.weight_multiplier, states)
             ):
-                return _weights(states, weight_properties)
+                return _weights(states, Question.of(weight_properties))
         except Exception:
             LOG.exception("A request could not be weighed")
         return [0.0] * len(states)
@@ -101,20 +95,19 @@ def _dedicated(spec_obj: objects.RequestSpec) -> bool:
     )
 
 
-def _weights(
-    states: Sequence[Any], spec_obj: objects.RequestSpec
-) -> list[float]:
-    kept = answers.kept_with(spec_obj)
-    keep_devices = not _given(spec_obj, "pci_requests", "requests")
+def _weights(states: Sequence[Any], question: Question) -> list[float]:
+    kept = question.kept or {}
+    keep_devices = not question.pci_requests
     choices: dict[int, score.Choice] = {}
     for position, state in enumerate(states):
         try:
-            answer = answers.recall(kept, state) or _asked(state, spec_obj)
+            answer = answers.recall(kept, state) or _asked(state, question)
             if answer is not None:
                 devices = _devices(state) if keep_devices else _NO_DEVICES
                 choices[position] = _choice(state, answer, devices)
         except Exception as error:
-            LOG.debug("Host %s cannot be weighed: %s", state.host, error)
+            name = getattr(state, "host", "?")
+            LOG.debug("Host %s cannot be weighed: %s", name, error)
     numbers = score.scores(list(choices.values()))
     found = dict(zip(choices, numbers, strict=True))
     worst = min(found.values(), default=0.0)
@@ -143,41 +136,26 @@ def _choice(
     return choice
 
 
-def _given(spec_obj: objects.RequestSpec, *names: str) -> Any:
-    """A field of a field of the request; None where any was not set."""
-    value: Any = spec_obj
-    for name in names:
-        value = getattr(value, name) if value and name in value else None
-    return value
-
-
-def _asked(state: Any, spec_obj: objects.RequestSpec) -> answers.Answer | None:
+def _asked(state: Any, question: Question) -> answers.Answer | None:
     """The engine's answer where no filter of ours has asked for it."""
-    topology = state.numa_topology
-    request = nova_objects.request_from_nova(
-        spec_obj.numa_topology, _given(spec_obj, "network_metadata")
-    )
+    terms = question.terms(state)
     host = nova_host.host_from_nova(
-        topology,
+        state.numa_topology,
         state.cpu_allocation_ratio,
         state.ram_allocation_ratio,
-        networks=request.networks,
+        networks=terms.request.networks,
     )
-    told = nova_stats.read(state.stats)
     candidates = getattr(state, "allocation_candidates", None)
+    mapping = candidates[0]["mappings"] if candidates else None
     placement = fit(
-        told.told_of(host),
-        request,
-        nova_fit.devices(
-            state.pci_stats,
-            _given(spec_obj, "pci_requests", "requests"),
-            candidates[0]["mappings"] if candidates else None,
-        ),
-        nova_fit.strategy(told),
+        terms.told.told_of(host),
+        terms.request,
+        nova_fit.devices(state.pci_stats, question.pci_requests, mapping),
+        terms.strategy,
     )
     if not isinstance(placement, Placement):
         return None
-    return answers.Answer(topology, host, placement)
+    return answers.Answer(state.numa_topology, host, placement)
 
 
 def _devices(state: Any) -> Mapping[int, int]:
