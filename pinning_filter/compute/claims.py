@@ -7,10 +7,10 @@ from what they started from.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
+from nova import objects
 from nova.compute import claims
 
 from pinning_filter import nova_stats
@@ -18,16 +18,10 @@ from pinning_filter import nova_stats
 
 def install() -> None:
     """Let the fit within a claim know. Calling this again is harmless."""
-    nova_s = claims.Claim._test_numa_topology
-    if not hasattr(nova_s, "__wrapped__"):
-        claims.Claim._test_numa_topology = _knowing(nova_s)
+    nova_stats.telling(claims.Claim, "_test_numa_topology", _stats)
 
 
-def _knowing(nova_s: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(nova_s)
-    def _test_numa_topology(self: Any, compute_node: Any, limit: Any) -> Any:
-        stats = compute_node.stats if "stats" in compute_node else None
-        with nova_stats.told_by(stats):
-            return nova_s(self, compute_node, limit)
-
-    return _test_numa_topology
+def _stats(
+    claim: claims.Claim, compute_node: objects.ComputeNode, *_: Any
+) -> Mapping[str, str] | None:
+    return compute_node.stats if "stats" in compute_node else None

@@ -191,15 +191,8 @@ def install() -> None:
     Nova counts a chosen guest on its host by a fit of its own, before it
     looks for a place for the next one. Calling this again is harmless.
     """
-    nova_s = host_manager.HostState._locked_consume_from_request
-    if not hasattr(nova_s, "__wrapped__"):
-        host_manager.HostState._locked_consume_from_request = _knowing(nova_s)
-
-
-def _knowing(nova_s: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(nova_s)
-    def _locked_consume_from_request(self: Any, spec_obj: Any) -> Any:
-        with nova_stats.told_by(getattr(self, "stats", None)):
-            return nova_s(self, spec_obj)
-
-    return _locked_consume_from_request
+    nova_stats.telling(
+        host_manager.HostState,
+        "_locked_consume_from_request",
+        lambda state, *_: getattr(state, "stats", None),
+    )
