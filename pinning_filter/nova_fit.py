@@ -146,11 +146,18 @@ def devices(
     pci_stats: stats.PciDeviceStats | None,
     pci_requests: Sequence[objects.InstancePCIRequest] | None,
     provider_mapping: nova_pci.ProviderMapping | None,
+    reorder: bool = True,
 ) -> nova_pci.NovaDevices | None:
-    """The host's devices, or None where they make no difference."""
+    """The host's devices, or None where they make no difference.
+
+    :param reorder: as of :class:`~pinning_filter.nova_pci.NovaDevices`; not
+        where plain Nova will hand them out.
+    """
     if not pci_stats or not (pci_requests or pci_stats.pools):
         return None
-    return nova_pci.NovaDevices(pci_stats, pci_requests, provider_mapping)
+    return nova_pci.NovaDevices(
+        pci_stats, pci_requests, provider_mapping, reorder
+    )
 
 
 def install() -> None:

@@ -97,6 +97,9 @@ class NovaDevices:
     """The PCI devices of one host for one request.
 
     Implements :class:`pinning_filter.core.fit.Devices`.
+
+    :param reorder: whether the requests may be served in another order than
+        their own, as :func:`serving_order` will find it.
     """
 
     def __init__(
@@ -104,8 +107,9 @@ class NovaDevices:
         pci_stats: Any,
         pci_requests: Sequence[objects.InstancePCIRequest] | None,
         provider_mapping: ProviderMapping | None,
+        reorder: bool = True,
     ) -> None:
-        self._requests = list(pci_requests or ())
+        self._requests = tuple(pci_requests or ())
         self._mapping = provider_mapping
         pci_stats = light(pci_stats)
         #: Devices named, by provider; empty where a request names none.
@@ -115,7 +119,9 @@ class NovaDevices:
         self.requested = bool(self._requests)
         self.attempts: Sequence[Callable[[Sequence[int]], bool]] = [
             functools.partial(self._supports, order)
-            for order in orders(self._requests)
+            for order in (
+                orders(self._requests) if reorder else [self._requests]
+            )
         ]
 
     def _names(self, pci_stats: Any) -> Mapping[str, int]:
@@ -306,11 +312,16 @@ def orders(
     2. The strictest first, in which the least is wasted.
     3. Of a few requests, every other order.
     """
-    strictest = sorted(requests, key=lambda each: _STRICTNESS[policy(each)])
+    strictest = sorted(requests, key=_strictness)
     found = [tuple(requests), tuple(strictest)]
     if len(requests) <= _MOST_PERMUTED:
         found += itertools.permutations(strictest)
     return list({tuple(map(id, order)): order for order in found}.values())
+
+
+def _strictness(request: objects.InstancePCIRequest) -> int:
+    # A policy that a later Nova has is taken for its default.
+    return _STRICTNESS.get(policy(request), _STRICTNESS[_POLICY.LEGACY])
 
 
 def serving_order(

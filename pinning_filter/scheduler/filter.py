@@ -243,7 +243,9 @@ def _fit(
 ) -> Placement | Refusal:
     """The answer to which the claim on the compute node will come, too."""
     pci_stats, pci_requests = host_state.pci_stats, question.pci_requests
-    devices = nova_fit.devices(pci_stats, pci_requests, mapping)
+    devices = nova_fit.devices(
+        pci_stats, pci_requests, mapping, reorder=not terms.stock
+    )
     request = terms.request
     if terms.told.caches:
         host = terms.told.told_of(host)

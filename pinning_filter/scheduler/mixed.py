@@ -57,15 +57,14 @@ def fit_stock(
 ) -> Placement | Refusal:
     """What Nova's claim will come to, where that is right.
 
-    For a guest of one cell that is our own answer, but for PCI requests,
-    which Nova serves in their own order only.
+    For a guest of one cell that is our own answer.
 
+    :param devices: which serve PCI requests in their own order only, as Nova
+        does.
     :param topology: what ``request`` was read from.
     :param nova_s: never called for a guest of one cell, nor for one that we
         refuse, nor where Nova's first try is our answer.
     """
-    if devices is not None:
-        devices.attempts = devices.attempts[:1]
     answer = fit(host, request, devices, strategy)
     if (
         isinstance(answer, Refusal)

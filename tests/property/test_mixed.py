@@ -27,7 +27,9 @@ def test_what_passes_is_valid_and_what_nova_claims(
     nova_s = functools.partial(
         _stock, topology, devices, twins.limits(host, request), stats
     )
-    near = nova_fit.devices(stats, devices.requests, devices.mapping)
+    near = nova_fit.devices(
+        stats, devices.requests, devices.mapping, reorder=False
+    )
     # Of two siblings Nova takes the one that its own sets have first.
     read = nova_host.host_from_nova(topology, host.cpu_ratio, host.ram_ratio)
     answer = mixed.fit_stock(read, request, near, Strategy(), asked, nova_s)
