@@ -129,14 +129,20 @@ def _freed(
     """
     others = [each for each in host.cells if each.id != cell.id]
     changed = cell
-    # Each step frees something, so there is a last one.
-    while not (answer := fit(host._replace(cells=[changed]), request)):
+    (guest_cell,) = request.cells
+    # Each step frees a pCPU, or all that is missing of something. Memory
+    # counted beyond reason is never freed: small numbers are lost in it.
+    for _ in range(len(cell.pinned) + len(_CURES)):
+        answer = fit(host._replace(cells=[changed]), request)
+        if answer:
+            break
         cure = _CURES.get(answer.facts[0].code)
-        (guest_cell,) = request.cells
         cured = cure and cure(changed, answer.facts[0], guest_cell)
         if cured is None:
             return None
         changed = cured
+    else:
+        return None
     whole = host._replace(
         cells=sorted([*others, changed], key=lambda each: each.id)
     )
@@ -219,9 +225,7 @@ def _memory(cell: HostCell, fact: Fact, _: GuestCell) -> HostCell | None:
     if cell.pages:
         return _of_pages(cell, min(cell.pages), fact.missing)
     used = cell.memory_used_kib - int(fact.missing)
-    if not 0 <= used < cell.memory_used_kib:
-        return None
-    return cell._replace(memory_used_kib=used)
+    return cell._replace(memory_used_kib=used) if used >= 0 else None
 
 
 def _pages(
@@ -242,8 +246,7 @@ def _pages(
 
 def _of_pages(cell: HostCell, some: Pages, missing: float) -> HostCell | None:
     used = some.used - missing / some.size_kib
-    # Of a count beyond reason a fraction takes nothing away.
-    if not 0 <= used < some.used:
+    if used < 0:
         return None
     pages = [
         each._replace(used=used) if each is some else each
