@@ -11,6 +11,7 @@ from pinning_filter.cli.columns import one_line
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.judging import plain
 from pinning_filter.cli.output import InputError, Lister, Status
 from pinning_filter.core import defrag
 from pinning_filter.core.cloud import Cloud
@@ -107,9 +108,10 @@ examples:
         elif not plan.enough:
             self.status = Status.NO
         rows = list(_rows(plan))
-        self.before = _heading(plan, cloud)
+        notes = [plain.caveat(snapshot, request)]
         if any(node.host and not node.strategy for node in snapshot.nodes):
-            self.before = f"{_UNKNOWN}\n{self.before}"
+            notes.append(_UNKNOWN)
+        self.before = "\n".join(filter(None, [*notes, _heading(plan, cloud)]))
         if rows:
             self.after = "\n".join(one_line(row["command"]) for row in rows)
         return self.answer(parsed_args, _FOR_PEOPLE, rows)

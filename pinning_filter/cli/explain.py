@@ -12,6 +12,7 @@ from pinning_filter.cli.columns import Clauses, Pinning, one_line
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
+from pinning_filter.cli.judging import plain
 from pinning_filter.cli.judging.findings import Finding, Stage
 from pinning_filter.cli.judging.question import Question
 from pinning_filter.cli.output import InputError, Lister, Status, for_people
@@ -247,6 +248,8 @@ def _beside(
             "nova.conf does not enable PinningFilter here: what it would say "
             "is told."
         )
+    if text := plain.caveat(snapshot, question.request):
+        yield text
     yield from _not_asked(others)
 
 

@@ -215,6 +215,8 @@ def test_a_dump_says_who_places_on_each_host(cloud, tmp_path, run):
         "nova": plain,
         "ours": {**plain, "tight": True},
     }
+    runs_plain = {host["name"]: host["plain_nova"] for host in hosts}
+    assert runs_plain == {"nova": True, "ours": False}
 
 
 def test_nothing_is_written(small_cloud, run):

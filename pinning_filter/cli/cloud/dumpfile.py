@@ -97,6 +97,7 @@ def _write_node(node: Node) -> dict[str, Any]:
         "guests": [_write_guest(guest) for guest in node.guests],
         "others": node.others,
         "strategy": node.strategy and _fields(node.strategy),
+        "plain_nova": node.plain_nova,
     }
 
 
@@ -240,7 +241,7 @@ def _read_node(data: Mapping[str, Any]) -> Node:
         # Invalid is one of them; a CPU list that is none is another.
         raise InputError(f"host {data['name']}: {error}") from error
     provider = data["provider"]
-    strategy = data.get("strategy")  # it came later than the rest
+    strategy = data.get("strategy")  # these two came later than the rest
     return Node(
         name=data["name"],
         host=host,
@@ -261,6 +262,7 @@ def _read_node(data: Mapping[str, Any]) -> Node:
         ),
         pci_pools=tuple(data["pci_pools"]),
         strategy=strategy and Strategy(**strategy),
+        plain_nova=data.get("plain_nova", False),
     )
 
 

@@ -76,6 +76,7 @@ class Node:
     pci_pools: tuple[Mapping[str, Any], ...] = ()
     #: What claims there prefer, those of plain Nova or ours; None: not known.
     strategy: Strategy | None = None
+    plain_nova: bool = False  #: whether claims there are known to be Nova's
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -398,6 +398,30 @@ def test_explain_places_as_each_host_will(pinning_filter, tmp_path):
     assert pinning == {"nova": {"0": 2}, "tight": {"0": 1}}
 
 
+@pytest.mark.parametrize("command", ["explain", "defrag --plan"])
+@pytest.mark.parametrize(
+    ("cells", "plain", "told"),
+    [
+        pytest.param(2, True, True, id="several cells on plain Nova"),
+        pytest.param(2, False, False, id="several cells on ours"),
+        pytest.param(1, True, False, id="one cell on plain Nova"),
+    ],
+)
+def test_what_plain_nova_would_say_is_told_to_be_left_out(
+    pinning_filter, tmp_path, command, cells, plain, told
+):
+    node = clouds.node("cmp1", "cell:2(memory=8GiB) core:2", plain_nova=plain)
+    path = clouds.write(Snapshot((node,)), tmp_path / "cloud.json")
+    answer = pinning_filter(
+        *command.split(), "--host", path, *asked(2, *PINNED),
+        "--property", f"hw:numa_nodes={cells}",
+    )
+    assert answer.status == 0
+    assert ("1 host runs nova-compute without our driver" in answer.out) == (
+        told
+    )
+
+
 def test_capacity_counts_each_host_and_all(pinning_filter, several):
     answer = pinning_filter(
         "capacity", "--host", several, "--flavor", "pinned.2",

@@ -132,6 +132,7 @@ def _node(
         cell=cell.name or cell.uuid,
         pci_pools=tuple(_pools(node)),
         strategy=nova_fit.strategy(told),
+        plain_nova=not told.ours,
     )
 
 
