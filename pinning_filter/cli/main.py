@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import sys
 import warnings
@@ -32,6 +33,7 @@ class PinningFilterApp(app.App):
     NAME = "pinning-filter"
     #: Warnings only: libraries are talkative.
     DEFAULT_VERBOSE_LEVEL = 0
+    CONSOLE_MESSAGE_FORMAT = f"{NAME}: %(message)s"
 
     def __init__(self) -> None:
         super().__init__(
@@ -60,6 +62,8 @@ class PinningFilterApp(app.App):
 
     def configure_logging(self) -> None:
         """cliff's; where it cannot write is wrong usage."""
+        # oslo.versionedobjects logs what it raises; once will do.
+        logging.getLogger("object").setLevel(logging.CRITICAL)
         try:
             super().configure_logging()
         except OSError as error:

@@ -370,3 +370,27 @@ def test_what_no_compute_node_is_named_is_a_file(pinning_filter, name):
         f"pinning-filter: --host {name}: No such file or directory; --host "
         "takes a file, or a line such as 'cell:2 core:4 pu:2'\n",
     )
+
+
+def test_a_topology_of_other_objects_is_one_complaint(
+    pinning_filter, tmp_path
+):
+    path = tmp_path / "host"
+    path.write_text(topology().replace('"NUMACell"', '"a\\nb"'))
+    assert pinning_filter("map", "--host", path) == (
+        2,
+        "",
+        f"pinning-filter: --host {path}: a numa_topology that the installed "
+        "Nova does not read: Unsupported object type a b\n",
+    )
+
+
+def test_what_nova_has_to_say_has_the_program_s_name(pinning_filter):
+    answer = pinning_filter(
+        *("explain", "--host", "cell:1 core:4", "--vcpus", 2, "--ram", 64),
+        *("--property", "resources:CUSTOM_X=-1"),
+    )
+    assert answer.err
+    assert all(
+        line.startswith("pinning-filter: ") for line in answer.err.splitlines()
+    )
