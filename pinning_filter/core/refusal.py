@@ -109,7 +109,7 @@ def amount(number: float, unit: str) -> str:
 _CLAUSES = {
     Code.HOST_CELLS: "needs {needed} NUMA cell{s}, the host has {free}",
     Code.PCPUS: "needs {needed} free pCPU{s}, has {free}",
-    Code.PCPUS_TOTAL: "needs {needed} pCPU{s}, has {free} in all",
+    Code.PCPUS_TOTAL: "needs {needed} dedicated pCPU{s}, has {free} in all",
     Code.NO_SMT: "thread policy require needs SMT, there is none",
     Code.SMT: "thread policy isolate needs cores without SMT, these have "
     "{detail} threads each",
@@ -290,3 +290,18 @@ class Refusal:
             ),
             key=distance,
         )
+
+    @property
+    def differs(self) -> bool:
+        """Whether host cells lack different things.
+
+        The one that the headline is about may then have less of it than
+        another, which lacks something else.
+        """
+        codes = {
+            fact.code.value.removesuffix("_total")
+            for fact in self.facts
+            if fact.host_cell is not None
+            and fact.guest_cell == self.headline.guest_cell
+        }
+        return len(codes) > 1

@@ -25,17 +25,25 @@ class Reason(NamedTuple):
 
     fact: Fact  #: of the host that came nearest
     hosts: int  #: how many hosts were refused for it
+    #: Whether some of them have more of it, where they lack something else.
+    apart: bool = False
 
 
 def reasons(refusals: Iterable[Refusal]) -> list[Reason]:
     """The reasons, the most frequent first; ties: the nearest, the first."""
-    found: dict[tuple[Code, str], list[Fact]] = collections.defaultdict(list)
+    found: dict[tuple[Code, str], list[Refusal]] = (
+        collections.defaultdict(list)
+    )
     for refusal in refusals:
         fact = refusal.headline
-        found[fact.code, fact.unit].append(fact)
+        found[fact.code, fact.unit].append(refusal)
     made = [
-        Reason(min(facts, key=distance), len(facts))
-        for facts in found.values()
+        Reason(
+            min((each.headline for each in alike), key=distance),
+            len(alike),
+            any(each.differs for each in alike),
+        )
+        for alike in found.values()
     ]
     return sorted(made, key=lambda made: (-made.hosts, distance(made.fact)))
 
@@ -130,7 +138,10 @@ def _clause(reason: Reason, total: int) -> str:
     one = reason.hosts == 1
     hosts = _hosts(reason.hosts, total)
     clauses = _UNCOUNTED if fact.needed is None else _CLAUSES
-    return clauses.get(fact.code, _CLAUSES[fact.code]).format(
+    clause = clauses.get(fact.code, _CLAUSES[fact.code])
+    if reason.apart:
+        clause = clause.replace(_IN_ONE, "in the same NUMA cell as the rest")
+    return clause.format(
         hosts=hosts,
         best=hosts if one else f"the best of {reason.hosts} hosts",
         have="has" if one else "have",
@@ -160,12 +171,13 @@ def _memory(kib: float) -> str:
     return f"{mib >> 10} GiB" if mib % (1 << 10) == 0 else f"{mib} MiB"
 
 
+_IN_ONE = "in one NUMA cell"
 _CLAUSES = {
     Code.HOST_CELLS: "{needed} NUMA cell{s} {need} needed, {best} has {free}",
     Code.PCPUS: "{needed} free pCPU{s} {need} needed in one NUMA cell, "
     "{best} has {free}",
-    Code.PCPUS_TOTAL: "{needed} pCPU{s} {need} needed in one NUMA cell, "
-    "{best} has {free} even when empty",
+    Code.PCPUS_TOTAL: "{needed} dedicated pCPU{s} {need} needed in one NUMA "
+    "cell, {best} has {free} even when empty",
     Code.NO_SMT: "{hosts} {have} no SMT, which "
     "hw:cpu_thread_policy=require needs",
     Code.SMT: "{hosts} {have} SMT, which hw:cpu_thread_policy=isolate "
@@ -202,8 +214,8 @@ _CLAUSES = {
     "{best} can take {free} even when empty",
     Code.PHYSNET: "on {hosts} no NUMA cell near the network is free for it",
     Code.TUNNEL: "on {hosts} no NUMA cell near the network is free for it",
-    Code.DEVICES: "{needed} PCI device{s} {need} needed near its NUMA cells, "
-    "{best} has {free}",
+    Code.DEVICES: "{needed} PCI device{s} {need} needed near NUMA cells "
+    "with room for it, {best} has {free}",
     Code.CANDIDATES: "{hosts} {have} no allocation candidate left",
     Code.STOCK_CLAIM: "on {hosts} plain Nova would refuse it or place it "
     "wrongly",

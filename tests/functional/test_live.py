@@ -61,8 +61,8 @@ def test_the_fault_is_the_sentence_of_the_filter(small_cloud, run):
     server = cloud.boot(cloud.flavor(5, hw__cpu_policy="dedicated"))
     assert server.status == "ERROR"
     sentence = (
-        "No host can take 5 pinned vCPUs in one NUMA cell: 5 pCPUs are needed "
-        "in one NUMA cell, 1 host has 4 even when empty."
+        "No host can take 5 pinned vCPUs in one NUMA cell: 5 dedicated pCPUs "
+        "are needed in one NUMA cell, 1 host has 4 even when empty."
     )
     # Of the three hosts, the Placement API let only one come to the filter.
     assert server.fault == f"No valid host was found. {sentence}"

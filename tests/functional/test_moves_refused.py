@@ -72,8 +72,8 @@ def unharmed(cloud, server):
 def sentence(vcpus, best):
     return (
         f"No valid host was found. No host can take {vcpus} pinned vCPUs in "
-        f"one NUMA cell: {vcpus} pCPUs are needed in one NUMA cell, {best} "
-        "even when empty."
+        f"one NUMA cell: {vcpus} dedicated pCPUs are needed in one NUMA cell, "
+        f"{best} even when empty."
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pinning_filter.cli.cloud.snapshot import Node, Provider
 from pinning_filter.cli.judging.question import Question, Resources
-from pinning_filter.core.refusal import Fact
+from pinning_filter.core.refusal import FOR_NOW, Fact, Refusal
 
 
 class Stage(str, enum.Enum):
@@ -48,10 +48,17 @@ class Finding:
     unit: str = ""
     host_cell: int | None = None
     guest_cell: int | None = None
+    #: Whether guests that leave would cure it.
+    passing: bool = False
 
 
-def of_fact(fact: Fact) -> Finding:
-    """What the engine found."""
+def of_refusal(refusal: Refusal) -> list[Finding]:
+    """What the engine found; passing, if room in one host cell will do."""
+    passing = refusal.headline.code in FOR_NOW
+    return [_of_fact(fact, passing) for fact in refusal.in_order]
+
+
+def _of_fact(fact: Fact, passing: bool) -> Finding:
     return Finding(
         Stage.FILTER,
         fact.code.value,
@@ -61,6 +68,7 @@ def of_fact(fact: Fact) -> Finding:
         fact.unit,
         fact.host_cell,
         fact.guest_cell,
+        passing,
     )
 
 
@@ -171,7 +179,9 @@ def _in_use(provider: Provider, asked: Resources) -> Iterator[Finding]:
         if inventory and inventory.room >= amount > inventory.free:
             free = max(0, inventory.free)
             text = f"needs {amount} {name}, {free} of {inventory.room} are "
-            yield _short(f"{text}free", amount, free, name)
+            yield dataclasses.replace(
+                _short(f"{text}free", amount, free, name), passing=True
+            )
 
 
 _ALWAYS_THERE = ("PCPU", "VCPU", "MEMORY_MB")

@@ -101,7 +101,9 @@ def judge(
     answer = _engine(node, request, devices, strategy)
     if isinstance(answer, Placement):
         return Verdict(node, tuple(found), answer)
-    found += map(findings.of_fact, answer.in_order)
+    found += findings.of_refusal(answer)
+    # Stable: else in the order of asking.
+    found.sort(key=lambda finding: finding.passing)
     cures: Sequence[str] = ()
     if node.host and not node.problem and all(map(_curable, found)):
         cures = [

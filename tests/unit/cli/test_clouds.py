@@ -175,9 +175,9 @@ def test_isolate_on_a_full_host_with_smt_is_refused_for_its_smt(
     )
     found = one(pinning_filter, tmp_path, node, *asked(2, *ISOLATE))
     assert [(row["code"], row["needed"], row["free"]) for row in found] == [
-        ("trait_forbidden", None, None), ("resource", 2, 0), ("smt", 2, 0),
+        ("trait_forbidden", None, None), ("smt", 2, 0), ("resource", 2, 0),
     ]
-    assert found[-1]["unit"] == "cores without SMT"
+    assert found[1]["unit"] == "cores without SMT"
     assert found[0]["remedies"] == [
         "fits with thread policy prefer when 2 more pCPUs are free in host "
         "cell 0, such as 0-1"
@@ -310,9 +310,10 @@ def test_explain_for_people_begins_with_a_sentence(pinning_filter, several):
     )
     assert answer.out.splitlines()[:2] == [
         "The cloud is that of 2026-11-20T12:00:00+00:00.",
-        "No host can take 12 pinned vCPUs in one NUMA cell: 12 pCPUs are "
-        "needed in one NUMA cell, the best of 4 hosts has 8 even when empty; "
-        "1 of 6 hosts reports no NUMA topology; 1 of 6 hosts cannot be read.",
+        "No host can take 12 pinned vCPUs in one NUMA cell: 12 dedicated "
+        "pCPUs are needed in one NUMA cell, the best of 4 hosts has 8 even "
+        "when empty; 1 of 6 hosts reports no NUMA topology; 1 of 6 hosts "
+        "cannot be read.",
     ]
 
 

@@ -190,15 +190,15 @@ def test_a_refusal_as_a_table(pinning_filter):
     assert answer.out.startswith(
         "It does not fit.\n"
         "+-----------+-------------+--------+------+-------+"
-        "------------------------------------------+\n"
+        "----------------------------------------------------+\n"
         "| host cell | code        | needed | free | unit  |"
-        " text                                     |\n"
+        " text                                               |\n"
         "+-----------+-------------+--------+------+-------+"
-        "------------------------------------------+\n"
+        "----------------------------------------------------+\n"
         "|         0 | pcpus_total |      9 |    8 | pCPUs |"
-        " host cell 0: needs 9 pCPUs, has 8 in all |\n"
+        " host cell 0: needs 9 dedicated pCPUs, has 8 in all |\n"
         "+-----------+-------------+--------+------+-------+"
-        "------------------------------------------+\n"
+        "----------------------------------------------------+\n"
         "\n"
         "host cell 0\n"
         "  pCPU  "
@@ -257,8 +257,8 @@ def test_what_does_not_fit_has_no_xml(pinning_filter):
     assert answer == (
         3,
         "",
-        "pinning-filter: it does not fit: host cell 0: needs 99 pCPUs, has 4 "
-        "in all\n",
+        "pinning-filter: it does not fit: host cell 0: needs 99 dedicated "
+        "pCPUs, has 4 in all\n",
     )
 
 

@@ -110,7 +110,7 @@ def test_numbers_say_how_large_they_may_be(
 def test_the_largest_guest_gets_an_answer(pinning_filter):
     answer = pinning_filter(*ask(*DEDICATED, vcpus=65536, ram=2147483647))
     assert answer.status == 3
-    assert "needs 65536 pCPUs, has 4 in all" in answer.out
+    assert "needs 65536 dedicated pCPUs, has 4 in all" in answer.out
 
 
 @pytest.mark.parametrize(

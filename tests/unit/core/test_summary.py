@@ -113,6 +113,30 @@ def test_reasons_are_counted_and_the_most_frequent_comes_first():
 
 
 @pytest.mark.parametrize(
+    ("facts", "where"),
+    [
+        pytest.param(
+            [pcpus(2), pcpus(4, cell=1)], "in one NUMA cell", id="pCPUs only"
+        ),
+        pytest.param(
+            [TOTAL, pcpus(4)], "in one NUMA cell", id="pCPUs, free or in all"
+        ),
+        pytest.param(
+            [memory(0), pcpus(4, cell=1)],
+            "in the same NUMA cell as the rest",
+            id="one host cell has the pCPUs and not the memory",
+        ),
+    ],
+)
+def test_a_number_is_true_of_the_whole_host(facts, where):
+    text = sentence(guest(6), [Refusal(tuple(facts)), Refusal((pcpus(3),))])
+    assert text == (
+        "No host can take 6 pinned vCPUs in one NUMA cell: 6 free pCPUs are "
+        f"needed {where}, the best of 2 hosts has 4."
+    )
+
+
+@pytest.mark.parametrize(
     ("request_", "text"),
     [
         pytest.param(
@@ -200,8 +224,8 @@ def test_asked(request_, text):
         ),
         pytest.param(
             [Fact(Code.DEVICES, 1, 0, "PCI devices")] * 2,
-            "1 PCI device is needed near its NUMA cells, the best of 2 hosts "
-            "has 0.",
+            "1 PCI device is needed near NUMA cells with room for it, the "
+            "best of 2 hosts has 0.",
             id="one device",
         ),
     ],
