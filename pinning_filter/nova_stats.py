@@ -112,7 +112,7 @@ def read(stats: Mapping[str, str | None] | None) -> Told:
     return _told(version, str(caches)) if caches else Told(version)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _told(version: str, text: str) -> Told:
     """Hosts of one model say the same, so few texts are ever read."""
     caches = {}

@@ -150,7 +150,7 @@ def _part(cell: HostCell) -> Part:
     return Part(whole, by_pcpu, *_served(cell))
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _by_pcpu(
     cores: tuple[frozenset[int], ...],
 ) -> Mapping[int, AbstractSet[int]]:
