@@ -21,8 +21,9 @@ from pinning_filter.core import synthetic
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host, HostCell
 
-#: Larger than any description of a cloud.
-_MOST_BYTES = 64 << 20
+#: Larger than a dump of 50,000 hosts: 5 KB each, and twice that with devices
+#: and what the Placement API says.
+_MOST_BYTES = 512 << 20
 _LINE = re.compile(r"\s*[a-z][a-z0-9]*:\S")
 #: How a numa_topology is told from other JSON.
 _KIND, _TOPOLOGY = "nova_object.name", "NUMATopology"
