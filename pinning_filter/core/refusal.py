@@ -138,14 +138,15 @@ _CLAUSES = {
     "host cell{free_s} can take one of them",
     Code.TOGETHER_TOTAL: "{needed} guest cells need a host cell each, only "
     "{free} host cell{free_s} could ever take one of them",
-    Code.PHYSNET: "no host cell near the physical network {detail} is free "
+    Code.PHYSNET: "no host cell near the physical network {detail} has room "
     "for the guest",
-    Code.TUNNEL: "no host cell near the tunnel endpoint is free for the guest",
+    Code.TUNNEL: "no host cell near the tunnel endpoint has room for the "
+    "guest",
     Code.DEVICES: "needs {needed} PCI device{s} near the guest's NUMA cells, "
     "has {free}",
     Code.CANDIDATES: "no allocation candidate of the Placement API is left",
     Code.STOCK_CLAIM: "the host runs plain Nova, whose own claim for several "
-    "guest cells {detail}",
+    "guest cells {detail}; nova-compute-pinning would place it",
     Code.NO_TOPOLOGY: "the host reports no NUMA topology",
     Code.UNREADABLE: "the host reports something unreadable: {detail}",
 }

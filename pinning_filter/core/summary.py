@@ -180,8 +180,8 @@ _CLAUSES = {
     "cell, {best} has {free} even when empty",
     Code.NO_SMT: "{hosts} {have} no SMT, which "
     "hw:cpu_thread_policy=require needs",
-    Code.SMT: "{hosts} {have} SMT, which hw:cpu_thread_policy=isolate "
-    "cannot use there",
+    Code.SMT: "{hosts} {have} SMT, which hw:cpu_thread_policy=isolate rules "
+    "out there",
     Code.SIBLINGS: "hw:cpu_thread_policy=require needs {needed} free pCPU{s} "
     "beside a free sibling in one NUMA cell, {best} has {free}",
     Code.SIBLINGS_TOTAL: "hw:cpu_thread_policy=require needs {needed} "
@@ -202,8 +202,8 @@ _CLAUSES = {
     Code.MEMORY_RATIO: "{needed} of memory is needed in one NUMA cell, "
     "{best} may give {free}",
     Code.PAGE_SIZE: "{hosts} {have} no memory pages of the size asked for",
-    Code.PAGE_MULTIPLE: "{needed} of memory is not a whole number of the "
-    "pages that {hosts} {have}",
+    Code.PAGE_MULTIPLE: "{needed} of memory is not a multiple of the page "
+    "size on {hosts}",
     Code.PAGES: "{needed} in free memory pages of the size asked for is "
     "needed in one NUMA cell, {best} has {free}",
     Code.PAGES_TOTAL: "{needed} in memory pages of the size asked for is "
@@ -212,8 +212,8 @@ _CLAUSES = {
     "{best} can take {free}",
     Code.TOGETHER_TOTAL: "{needed} NUMA cells must fit at the same time, "
     "{best} can take {free} even when empty",
-    Code.PHYSNET: "on {hosts} no NUMA cell near the network is free for it",
-    Code.TUNNEL: "on {hosts} no NUMA cell near the network is free for it",
+    Code.PHYSNET: "on {hosts} no NUMA cell near the network has room for it",
+    Code.TUNNEL: "on {hosts} no NUMA cell near the network has room for it",
     Code.DEVICES: "{needed} PCI device{s} {need} needed near NUMA cells "
     "with room for it, {best} has {free}",
     Code.CANDIDATES: "{hosts} {have} no allocation candidate left",

@@ -73,7 +73,7 @@ from pinning_filter.core.refusal import Code, Fact, Refusal
         ),
         pytest.param(
             Fact(Code.PHYSNET, 1, 0, "host cells", detail="{0} <b>"),
-            "no host cell near the physical network {0} <b> is free for the "
+            "no host cell near the physical network {0} <b> has room for the "
             "guest",
             id="a name with braces is only a name",
         ),
