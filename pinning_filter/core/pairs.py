@@ -72,7 +72,7 @@ def fit_cell(
     policy = request.thread_policy if request.pinned else ThreadPolicy.PREFER
     if count + reserve > len(cell.free) or shared > len(cell.shared):
         needed, free = count + reserve, len(cell.free)
-        fact = Fact(Code.PCPUS, needed, free, "pCPUs", cell.id)
+        fact = siblings.too_few(Code.PCPUS, needed, free, cell, reserve)
         return _lasting(cell, guest_cell, request, policy, reserve) or fact
     page_size = memory.page_size(cell, guest_cell, request.pinned)
     if isinstance(page_size, Fact):

@@ -108,8 +108,9 @@ def amount(number: float, unit: str) -> str:
 
 _CLAUSES = {
     Code.HOST_CELLS: "needs {needed} NUMA cell{s}, the host has {free}",
-    Code.PCPUS: "needs {needed} free pCPU{s}, has {free}",
-    Code.PCPUS_TOTAL: "needs {needed} dedicated pCPU{s}, has {free} in all",
+    Code.PCPUS: "needs {needed} free pCPU{s}{detail}, has {free}",
+    Code.PCPUS_TOTAL: "needs {needed} dedicated pCPU{s}{detail}, has {free} "
+    "in all",
     Code.NO_SMT: "thread policy require needs SMT, there is none",
     Code.SMT: "thread policy isolate needs cores without SMT, these have "
     "{detail} threads each",
@@ -118,9 +119,9 @@ _CLAUSES = {
     Code.SIBLINGS_TOTAL: "thread policy require needs {needed} pCPU{s} "
     "beside a sibling, could use {free} in all",
     Code.WHOLE_CORES: "thread policy isolate needs {needed} wholly free "
-    "core{s}, has {free}",
+    "core{s}{detail}, has {free}",
     Code.WHOLE_CORES_TOTAL: "thread policy isolate needs {needed} whole "
-    "core{s}, has {free} in all",
+    "core{s}{detail}, has {free} in all",
     Code.SHARED_CPUS: "needs {needed} shared pCPU{s}, has {free} in all",
     Code.SHARED_RATIO: "needs room for {needed} shared vCPU{s}, the CPU "
     "allocation ratio leaves {free}",

@@ -190,9 +190,8 @@ def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
     free, threads = cell.free, cell.threads
     whole = [core & free for core in cell.siblings if core and core <= free]
     if len(whole) < count + reserve:
-        return Fact(
-            Code.WHOLE_CORES, count + reserve, len(whole), "cores", cell.id
-        )
+        code, needed = Code.WHOLE_CORES, count + reserve
+        return too_few(code, needed, len(whole), cell, reserve, "cores")
     chosen = sorted(whole, key=len, reverse=True)[:count]
     pcpus = [next(iter(core)) for core in chosen]
     usual = all(len(core) == threads for core in chosen)
@@ -223,14 +222,14 @@ def lasting(
     """
     needed, dedicated = count + reserve, cell.dedicated
     if needed > (total := len(dedicated)):
-        return Fact(Code.PCPUS_TOTAL, needed, total, "pCPUs", cell.id)
+        return too_few(Code.PCPUS_TOTAL, needed, total, cell, reserve)
     if policy is _ISOLATE and needed:
         if smt := _useless_smt(cell, needed):
             return smt
         whole = sum(1 for core in cell.siblings if core and core <= dedicated)
         if whole < needed:
             code = Code.WHOLE_CORES_TOTAL
-            return Fact(code, needed, whole, "cores", cell.id)
+            return too_few(code, needed, whole, cell, reserve, "cores")
     if policy is _REQUIRE and count:
         if cell.threads < 2:
             unit = "threads a core"
@@ -248,6 +247,19 @@ def lasting(
     return None
 
 
+def too_few(
+    code: Code,
+    needed: int,
+    free: int,
+    cell: HostCell,
+    reserve: int,
+    unit: str = "pCPUs",
+) -> Fact:
+    """That there are too few, and whether the vCPUs alone want so many."""
+    detail = " (one for emulator threads)" if reserve else ""
+    return Fact(code, needed, free, unit, cell.id, detail=detail)
+
+
 def _reserving(
     cell: HostCell, pcpus: list[int] | Fact, reserve: int
 ) -> Taken | Fact:
@@ -261,4 +273,4 @@ def _reserving(
             if pcpu not in pcpus:
                 return Taken(pcpus, frozenset({pcpu}))
     needed = len(pcpus) + reserve
-    return Fact(Code.PCPUS, needed, len(pcpus), "pCPUs", cell.id)
+    return too_few(Code.PCPUS, needed, len(pcpus), cell, reserve)

@@ -107,5 +107,7 @@ def _reserving(
     reserved = frozenset(itertools.islice(left, reserve))
     if len(reserved) < reserve:
         needed = len(pcpus) + reserve
-        return Fact(Code.PCPUS, needed, len(pcpus), "pCPUs", cell.id)
+        return siblings.too_few(
+            Code.PCPUS, needed, len(pcpus), cell, reserve
+        )
     return Taken(pcpus, reserved)

@@ -55,6 +55,19 @@ from pinning_filter.core.refusal import Code, Fact, Refusal
         ),
         pytest.param(
             Fact(
+                Code.PCPUS,
+                3,
+                2,
+                "pCPUs",
+                0,
+                detail=" (one for emulator threads)",
+            ),
+            "host cell 0: needs 3 free pCPUs (one for emulator threads), has "
+            "2",
+            id="one more than the guest has vCPUs",
+        ),
+        pytest.param(
+            Fact(
                 Code.SMT, 3, 0, "cores without SMT", host_cell=0, detail="2"
             ),
             "host cell 0: thread policy isolate needs cores without SMT, "

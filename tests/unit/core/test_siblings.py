@@ -231,6 +231,9 @@ def test_emulator_threads(
     assert pcpus(cell(text, used, legacy=True), count, policy, 1) == expected
 
 
+FOR_EMULATOR = " (one for emulator threads)"
+
+
 @pytest.mark.parametrize(
     ("made", "count", "policy", "reserve", "fact"),
     [
@@ -247,7 +250,7 @@ def test_emulator_threads(
             2,
             PREFER,
             1,
-            Fact(Code.PCPUS, 3, 2, "pCPUs", 0),
+            Fact(Code.PCPUS, 3, 2, "pCPUs", 0, detail=FOR_EMULATOR),
             id="none left for emulator threads",
         ),
         pytest.param(
@@ -287,7 +290,7 @@ def test_emulator_threads(
             1,
             ISOLATE,
             1,
-            Fact(Code.WHOLE_CORES, 2, 1, "cores", 0),
+            Fact(Code.WHOLE_CORES, 2, 1, "cores", 0, detail=FOR_EMULATOR),
             id="isolate: no whole core for emulator threads",
         ),
     ],
