@@ -29,7 +29,6 @@ _FOR_PEOPLE = (
     "host_cell",
     "guest_cell",
     "text",
-    "pinning",
     "remedies",
 )
 

@@ -276,15 +276,15 @@ def test_what_a_guest_would_take(pinning_filter, tmp_path, specs, text):
 
 
 def test_people_see_where_a_guest_would_be(pinning_filter, several):
-    """In the same column as programs, and no column that says nothing."""
+    """In few words, and no column that says nothing."""
     answer = pinning_filter(
         "explain", "--host", several, "--host", "empty", *asked(2, *PINNED)
     )
     assert answer.out.splitlines()[2:6] == [
-        "+-------+---------+-----------+-----------------+-----------+",
-        "| host  | verdict | host cell | text            | pinning   |",
-        "+-------+---------+-----------+-----------------+-----------+",
-        "| empty | fits    |         0 | takes pCPUs 0-1 | 0->0 1->1 |",
+        "+-------+---------+-----------+-----------------+",
+        "| host  | verdict | host cell | text            |",
+        "+-------+---------+-----------+-----------------+",
+        "| empty | fits    |         0 | takes pCPUs 0-1 |",
     ]
 
 
