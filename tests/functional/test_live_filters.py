@@ -134,7 +134,8 @@ def test_devices_that_a_flavor_names_are_counted(pair, rows, run, tmp_path):
     assert status == 0
     *against, fitting = answer
     assert refusals(against) == {
-        ("left", "devices", "devices", "needs 1 PCI device gpu, has 0 free"),
+        ("left", "devices", "devices",
+         "needs 1 free PCI device of alias gpu, has 0"),
         (
             "left",
             "filter",
@@ -161,7 +162,7 @@ def test_a_server_that_found_no_device_is_told_so(pair, rows):
     status, answer = rows("explain", late.id)
     assert status == 3
     assert ("left", "devices", "devices",
-            "needs 1 PCI device gpu, has 0 free") in refusals(answer)
+            "needs 1 free PCI device of alias gpu, has 0") in refusals(answer)
 
 
 def test_a_filter_that_breaks_is_told_and_refuses_nobody(pair, run):

@@ -46,10 +46,10 @@ def lacking(node: Node, question: Question) -> Iterator[Finding]:
 
 
 def _finding(needed: int, free: int | None, alias: str) -> Finding:
-    what = f"PCI device{'' if needed == 1 else 's'}"
+    what = f"free PCI device{'' if needed == 1 else 's'}"
     if alias:
-        what += f" {alias}"
-    has = f"has {free} free" if free is not None else "has too few for all"
+        what += f" of alias {alias}"
+    has = f"has {free}" if free is not None else "has too few for all"
     return Finding(
         Stage.DEVICES,
         "devices",
