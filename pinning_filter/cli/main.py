@@ -14,7 +14,7 @@ from typing import Any
 
 from cliff import app, commandmanager
 
-from pinning_filter.cli.output import InputError, refuse
+from pinning_filter.cli.output import InputError, Status, refuse, to_stdout
 
 _DESCRIPTION = """\
 CPU pinning for OpenStack Nova: what fits where, and why not.
@@ -104,8 +104,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Of a library that Nova's libraries load, and of use to nobody here.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # cliff would open a shell of its own; nobody expects one.
-    return PinningFilterApp().run(arguments or ["--help"])
+    program = PinningFilterApp()
+    try:
+        # cliff would open a shell of its own; nobody expects one.
+        status = program.run(arguments or ["--help"])
+    except SystemExit as leaving:  # argparse, after help or an error
+        status = int(leaving.code or 0)
+    return _arrived(program, status)
+
+
+def _arrived(program: PinningFilterApp, status: int) -> int:
+    """The exit status, once all of the answer is where it is to go."""
+    if program.stdout is None or program.stdout.closed:
+        return status
+    try:
+        with to_stdout(program):
+            return status
+    except BrokenPipeError:
+        return Status.GONE
+    except InputError as error:
+        return refuse(program, error)
 
 
 if __name__ == "__main__":

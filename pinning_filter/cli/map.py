@@ -23,6 +23,9 @@ from pinning_filter.cli.output import (
 from pinning_filter.cli.pictures import html, terminal
 from pinning_filter.cli.pictures.seats import cores_of, seats
 
+#: Some environments say that a terminal has no columns at all.
+_NARROWEST = 20
+
 
 class Map(Lister):
     """Who sits where: hosts as cells, cores and threads with their guests.
@@ -125,16 +128,20 @@ def _page(parsed_args: argparse.Namespace, snapshot: Snapshot) -> str:
 
 
 def _draw(snapshot: Snapshot, stdout: TextIO) -> None:
-    console = Console(file=stdout, highlight=False, emoji=False)
-    width = console.width if console.is_terminal else 79
+    console = _Console(file=stdout, highlight=False, emoji=False)
+    width = max(console.width, _NARROWEST) if console.is_terminal else 79
+    console.width = width
     for number, node in enumerate(snapshot.nodes):
-        # rich itself would leave the program where nobody reads any more.
-        with console.capture() as drawn:
-            if number:
-                console.print()
-            for line in terminal.draw(node, width):
-                console.print(line, soft_wrap=True)
-        stdout.write(drawn.get())
+        if number:
+            console.print()
+        for line in terminal.draw(node, width):
+            console.print(line, soft_wrap=True)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """As with any other output; rich itself would leave the program."""
+        raise BrokenPipeError
 
 
 def _rows(node: Node) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import enum
 import errno
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
@@ -25,6 +26,7 @@ class Status(enum.IntEnum):
     BAD_INPUT = 2
     NO = 3  #: it does not fit
     INCOMPLETE = 4  #: a part of the cloud did not answer
+    GONE = 141  #: whoever read the answer; as of any program in a pipe
 
 
 #: The formats that have a place for lists and mappings.
@@ -63,8 +65,18 @@ def to_stdout(app: Any) -> Iterator[TextIO]:
     with written("standard output"):
         if app.stdout is None:
             raise OSError(errno.EBADF, "it is closed")
-        yield app.stdout
-        app.stdout.flush()
+        try:
+            yield app.stdout
+            app.stdout.flush()
+        except OSError:
+            _drop(app.stdout)
+            raise
+
+
+def _drop(stdout: TextIO) -> None:
+    """What did not arrive: Python would try again when it ends, and say so."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
 
 
 class _Value(value.ValueFormatter):

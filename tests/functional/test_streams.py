@@ -10,6 +10,7 @@ import pytest
 from pinning_filter.cli.cloud.snapshot import Snapshot
 from tests.unit.cli import clouds
 
+UNBUFFERED = "PYTHONUNBUFFERED"
 PROGRAM = pathlib.Path(sys.executable).with_name("pinning-filter")
 
 
@@ -38,6 +39,8 @@ class TestWhereTheAnswerCannotGo:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
+            # What is written late fails late.
+            env={k: v for k, v in os.environ.items() if k != UNBUFFERED},
             **streams,
         )
 
@@ -69,7 +72,7 @@ def test_a_name_that_the_terminal_cannot_write_is_spelt(tmp_path):
     several = clouds.write(cloud, tmp_path / "cloud.json")
     answer = subprocess.run(
         [PROGRAM, "map", "--host", several, "-f", "value", "-c", "host"],
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "0"},
         capture_output=True,
         check=False,
     )
