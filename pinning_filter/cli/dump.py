@@ -48,7 +48,7 @@ examples:
             type=arguments.given,
             metavar="FILE",
             help="write there (readable by its owner only), instead of to "
-            "standard output",
+            "standard output (-)",
         )
 
     def act(self, parsed_args: argparse.Namespace) -> int:

@@ -98,7 +98,7 @@ examples:
     ) -> tuple[list[str], list[list[Any]]]:
         """Ask the engine; the answer as rows."""
         if parsed_args.xml and not for_people(parsed_args):
-            raise InputError("--xml: it has no columns, so no -f and no -c")
+            raise InputError("--xml: it takes neither -f nor -c")
         host = host_inputs.read_host(parsed_args)
         guest = guest_inputs.read_guest(parsed_args)
         if guest.request is None:

@@ -176,8 +176,8 @@ class Lister(lister.Lister, _Command):
         )
         if unknown:
             raise InputError(
-                f"--column: there is no {', '.join(sorted(unknown))}, only "
-                + ", ".join(self.all_columns)
+                f"--column: there is no column {', '.join(sorted(unknown))}, "
+                f"only {', '.join(self.all_columns)}"
             )
         if parsed_args.formatter in _NESTED:
             names = list(self.all_columns)

@@ -76,7 +76,7 @@ def read(
     names = [name for name in args.host if not source.is_file(name)]
     files = [name for name in args.host if source.is_file(name)]
     if len(files) > 1:
-        raise InputError(f"--host: several files: {', '.join(files)}")
+        raise InputError(f"--host: one file at a time, not {', '.join(files)}")
     if files:
         snapshot = _of_file(files[0])
     else:

@@ -22,7 +22,7 @@ def named(name: str, snapshot: Snapshot) -> Flavor:
             return flavor
     known = ", ".join(flavor.name for flavor in snapshot.flavors[:10])
     raise InputError(
-        f"--flavor: there is no {name!r}; there are {known or 'none'}"
+        f"--flavor: there is no flavor {name!r}; there are {known or 'none'}"
         + (", ..." if len(snapshot.flavors) > 10 else "")
     )
 

@@ -496,7 +496,7 @@ def test_capacity_draws_a_bar_on_a_terminal(
     ("arguments", "complaint"),
     [
         (("--flavor", "plain"), "'plain' pins no vCPUs"),
-        (("--flavor", "none"), "there is no 'none'"),
+        (("--flavor", "none"), "there is no flavor 'none'"),
         (asked(2), "such a guest pins no vCPUs"),
     ],
 )

@@ -120,7 +120,9 @@ def test_it_says_when_there_is_room(pinning_filter, cloud):
         pytest.param(
             ("--flavor", "plain"), "pins no vCPUs", id="a floating guest"
         ),
-        pytest.param(("--flavor", "none"), "there is no 'none'", id="unknown"),
+        pytest.param(
+            ("--flavor", "none"), "there is no flavor 'none'", id="unknown"
+        ),
         pytest.param((), "give either --flavor", id="nothing asked"),
         pytest.param(
             ("--flavor", "pinned.4", "--vcpus", 1, "--ram", 1),

@@ -268,7 +268,7 @@ def test_xml_is_no_table(pinning_filter, more):
     assert answer == (
         2,
         "",
-        "pinning-filter: --xml: it has no columns, so no -f and no -c\n",
+        "pinning-filter: --xml: it takes neither -f nor -c\n",
     )
 
 
@@ -330,7 +330,7 @@ def test_emulator_threads_share_what_is_shared(pinning_filter):
         ),
         pytest.param(
             ask(1, *DEDICATED, "-c", "pinnings"),
-            "--column: there is no pinnings, only fits, guest_cell,",
+            "--column: there is no column pinnings, only fits, guest_cell,",
             id="a column that there is not",
         ),
     ],
