@@ -293,7 +293,7 @@ class Refusal:
             key=distance,
         )
 
-    @property
+    @functools.cached_property
     def differs(self) -> bool:
         """Whether host cells lack different things.
 
