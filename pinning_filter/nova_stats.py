@@ -78,8 +78,11 @@ _current: contextvars.ContextVar[Told | None] = contextvars.ContextVar(
 
 @functools.cache
 def version() -> str:
-    """The version of this project that is installed."""
-    return metadata.version("pinning-filter")
+    """The version of this project that is installed; else "unknown"."""
+    try:
+        return metadata.version("pinning-filter")
+    except metadata.PackageNotFoundError:
+        return "unknown"  # on the path all the same: a bare source tree
 
 
 def write(version: str, caches: Caches) -> dict[str, str]:

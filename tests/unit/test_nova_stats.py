@@ -1,5 +1,7 @@
 """What a compute node says of itself, written and read."""
 
+import sys
+
 import pytest
 
 from pinning_filter import nova_stats
@@ -21,6 +23,11 @@ def test_the_strings_are_short_and_readable():
         "pinning_filter_aligns": "last_level_cache",
         "pinning_filter_caches": "0:0-1,8-9 2-3,10-11;1:4-5,12-13",
     }
+
+
+def test_a_source_tree_that_is_not_installed_has_a_version(monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [])
+    assert nova_stats.version.__wrapped__() == "unknown"
 
 
 def test_what_is_written_is_read():
