@@ -228,6 +228,18 @@ def _place(fact: Fact) -> tuple[int, int]:
     )
 
 
+class Gist(NamedTuple):
+    """The gist of a refusal; the nearest to fitting sorts first."""
+
+    distance: tuple[int, float]  #: of the headline
+    headline: Fact
+    #: Whether host cells lack different things: the one that the headline is
+    #: about may have less of it than another, which lacks something else.
+    differs: bool
+    #: What of the host makes no sense, in one line; empty: nothing.
+    unreadable: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Refusal:
     """Why a request does not fit a host.
@@ -254,14 +266,7 @@ class Refusal:
         """
         return sorted(self.facts, key=_place)
 
-    @functools.cached_property
-    def unreadable(self) -> str:
-        """What of the host makes no sense, in one line; empty: nothing."""
-        return "; ".join(
-            fact.text for fact in self.facts if fact.code is Code.UNREADABLE
-        )
-
-    @functools.cached_property
+    @property
     def headline(self) -> Fact:
         """The one fact that says best why a host was refused.
 
@@ -274,6 +279,24 @@ class Refusal:
         ...          Fact(Code.PCPUS, 6, 4, "pCPUs", 1))).headline.free
         4
         """
+        return self.gist.headline
+
+    @functools.cached_property
+    def gist(self) -> Gist:
+        """What is told of a host among many, worked out once."""
+        fact = self._headline()
+        codes = {
+            each.code.value.removesuffix("_total")
+            for each in self.facts
+            if each.host_cell is not None
+            and each.guest_cell == fact.guest_cell
+        }
+        unreadable = "; ".join([
+            each.text for each in self.facts if each.code is Code.UNREADABLE
+        ])
+        return Gist(distance(fact), fact, len(codes) > 1, unreadable)
+
+    def _headline(self) -> Fact:
         by_guest_cell: dict[int | None, list[Fact]] = {}
         for fact in self.facts:
             if fact.host_cell is None:
@@ -292,18 +315,3 @@ class Refusal:
             ),
             key=distance,
         )
-
-    @functools.cached_property
-    def differs(self) -> bool:
-        """Whether host cells lack different things.
-
-        The one that the headline is about may then have less of it than
-        another, which lacks something else.
-        """
-        codes = {
-            fact.code.value.removesuffix("_total")
-            for fact in self.facts
-            if fact.host_cell is not None
-            and fact.guest_cell == self.headline.guest_cell
-        }
-        return len(codes) > 1

@@ -8,10 +8,11 @@ it is made of numbers alone: no name of a host, a network or a device.
 from __future__ import annotations
 
 import collections
+import operator
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pinning_filter.core.refusal import Code, Fact, Refusal, distance
+from pinning_filter.core.refusal import Code, Fact, Gist, Refusal
 from pinning_filter.core.request import (
     CpuPolicy,
     PageSize,
@@ -31,21 +32,19 @@ class Reason(NamedTuple):
 
 def reasons(refusals: Iterable[Refusal]) -> list[Reason]:
     """The reasons, the most frequent first; ties: the nearest, the first."""
-    found: dict[tuple[Code, str], list[Refusal]] = (
-        collections.defaultdict(list)
-    )
+    found: dict[tuple[Code, str], list[Gist]] = collections.defaultdict(list)
     for refusal in refusals:
-        fact = refusal.headline
-        found[fact.code, fact.unit].append(refusal)
-    made = [
+        gist = refusal.gist
+        found[gist.headline.code, gist.headline.unit].append(gist)
+    nearest = operator.attrgetter("distance")
+    ranked = [(min(alike, key=nearest), alike) for alike in found.values()]
+    ranked.sort(key=lambda each: (-len(each[1]), each[0].distance))
+    return [
         Reason(
-            min((each.headline for each in alike), key=distance),
-            len(alike),
-            any(each.differs for each in alike),
+            gist.headline, len(alike), any(each.differs for each in alike)
         )
-        for alike in found.values()
+        for gist, alike in ranked
     ]
-    return sorted(made, key=lambda made: (-made.hosts, distance(made.fact)))
 
 
 def sentence(

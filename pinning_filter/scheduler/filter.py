@@ -109,8 +109,8 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
             cause = f"{type(error).__name__}: {error}"
             answer = Refusal((Fact(Code.UNREADABLE, detail=cause),))
             trace = None if isinstance(error, InvalidHost) else error
-        if isinstance(answer, Refusal) and answer.unreadable:
-            self._warn(host_state, answer.unreadable, trace)
+        if isinstance(answer, Refusal) and answer.gist.unreadable:
+            self._warn(host_state, answer.gist.unreadable, trace)
         if answer is not None and LOG.isEnabledFor(logging.DEBUG):
             telling.verdict(host_state, question.instance_uuid, answer)
         return answer

@@ -81,17 +81,18 @@ def refused(
 
     :raises nova.exception.NoValidHost: to tell whoever asked.
     """
+    sentence = summary.sentence(question.request, refusals)
     # In place of what Nova logs, which it does not if it is interrupted.
     LOG.info(
         "Filter PinningFilter returned 0 hosts: %s",
-        summary.sentence(question.request, refusals),
+        sentence,
         instance_uuid=question.instance_uuid,
     )
     one = "num_instances" in spec_obj and spec_obj.num_instances == 1
     if one and conf.CONF.pinning_filter.explain_in_fault:
-        raise exception.NoValidHost(
-            reason=summary.sentence(question.request, refusals, _LONGEST)
-        )
+        if len(sentence) > _LONGEST:
+            sentence = summary.sentence(question.request, refusals, _LONGEST)
+        raise exception.NoValidHost(reason=sentence)
 
 
 def verdict(

@@ -811,4 +811,4 @@ def test_a_broken_host_cell_that_is_needed_is_named(
     assert isinstance(answer, Refusal)
     assert (
         "the host reports something unreadable: its sibling sets share pCPUs"
-    ) in answer.unreadable
+    ) in answer.gist.unreadable
