@@ -209,8 +209,9 @@ def shortage(fits: Sequence[int]) -> tuple[int, int] | None:
     :returns: how many guest cells, and how many host cells can take any of
         them (Hall's condition); None where all can be placed.
     """
-    if len(set(fits)) == 1 and (reach := _reach(fits)) < len(fits):
-        return len(fits), reach
+    if len(set(fits)) == 1:
+        reach = _reach(fits)
+        return (len(fits), reach) if reach < len(fits) else None
     owner: dict[int, int] = {}
     for guest in range(len(fits)):
         guests = {guest}

@@ -211,8 +211,10 @@ def _fit_several(
             for pair in row
             if isinstance(pair, Fact)
         ]
-        ever = [_ever(found[kind]) for kind in kinds]
-        whole = _whole_fact(fits, ever, ordered, request, devices)
+        ever = {kind: _ever(row) for kind, row in found.items()}
+        whole = _whole_fact(
+            fits, [ever[kind] for kind in kinds], ordered, request, devices
+        )
         return Refusal((*whole, *facts))
     cells = []
     for index, position in enumerate(chosen):
