@@ -145,7 +145,7 @@ def _counted(
         node,
         found,
         counter.stranded(host, list(wanted.values())),
-        sum(len(cell.free) for cell in host.cells),
+        host.free_pcpus,
         sum(len(cell.dedicated) for cell in host.cells),
     )
 

@@ -178,8 +178,7 @@ def free_kib(cell: HostCell) -> float:
 
 def _at_most(host: Host, request: Request) -> int:
     """A bound: what is free, as if it were in one piece."""
-    free = sum(len(cell.free) for cell in host.cells)
-    most = free // pcpus_of(request)
+    most = host.free_pcpus // pcpus_of(request)
     memory = sum(cell.memory_kib for cell in request.cells)
     if memory:
         most = min(most, int(sum(map(free_kib, host.cells)) // memory))

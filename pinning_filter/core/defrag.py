@@ -57,10 +57,7 @@ def plan(cloud: Cloud, request: Request, count: int) -> Plan:
         moves += step.moves
         work.take(step)
     free = sum(
-        len(cell.free)
-        for host in cloud.hosts
-        if not host.closed
-        for cell in host.host.cells
+        host.host.free_pcpus for host in cloud.hosts if not host.closed
     )
     return Plan(
         tuple(moves),

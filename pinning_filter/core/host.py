@@ -158,6 +158,11 @@ class Host(NamedTuple):
             len(core) > 1 for cell in self.cells for core in cell.siblings
         )
 
+    @property
+    def free_pcpus(self) -> int:
+        """How many dedicated pCPUs no guest is pinned to."""
+        return sum(len(cell.free) for cell in self.cells)
+
     def check(self) -> Host:
         """Return the host itself if it can be a machine.
 

@@ -232,8 +232,7 @@ class Work:
         if placement is None:
             return None
         lost = self._room_on(host) - self._room_on(_more(host, placement))
-        free = sum(len(cell.free) for cell in host.host.cells)
-        return _Seat(lost, free, host.name, placement)
+        return _Seat(lost, host.host.free_pcpus, host.name, placement)
 
     def _move(
         self,

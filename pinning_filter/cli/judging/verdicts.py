@@ -181,12 +181,8 @@ def _cures(
     missing = (finding.needed or 0) - (finding.free or 0)
     if finding.unit == "MEMORY_MB":
         return _free_kib(cure.host) - _free_kib(host) >= missing * 1024
-    freed = _free_pcpus(cure.host) - _free_pcpus(host)
+    freed = cure.host.free_pcpus - host.free_pcpus
     return freed + pcpus_of(request) - pcpus_of(cure.request) >= missing
-
-
-def _free_pcpus(host: Host) -> int:
-    return sum(len(cell.free) for cell in host.cells)
 
 
 def _free_kib(host: Host) -> float:

@@ -76,7 +76,7 @@ def _title(node: Node) -> Text:
     title = Text(one_line(node.name), style="bold")
     details = []
     if node.host is not None:
-        free = sum(len(cell.free) for cell in node.host.cells)
+        free = node.host.free_pcpus
         total = sum(len(cell.dedicated) for cell in node.host.cells)
         details.append(f"{free} of {total} pCPUs free")
     details += [one_line(each) for each in (node.closed, node.problem) if each]

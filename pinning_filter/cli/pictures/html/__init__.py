@@ -99,7 +99,7 @@ def _host(
         "zone": one_line(node.zone),
         "closed": one_line(node.closed or node.problem),
         "known": host is not None,
-        "free": sum(len(cell.free) for cell in cells),
+        "free": host.free_pcpus if host else 0,
         "total": sum(len(cell.dedicated) for cell in cells),
         "lost": _lost(rooms(counter, node, wanted), wanted),
         "others": node.others,
