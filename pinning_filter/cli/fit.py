@@ -109,8 +109,7 @@ examples:
         if isinstance(placement, Refusal):
             self.status = Status.NO
             self.before = "It does not fit."
-            reasons = "; ".join(fact.text for fact in placement.in_order)
-            self.instead = f"it does not fit: {reasons}"
+            self.instead = f"it does not fit: {placement.text}"
             self.after = "\n" + picture(host)
             rows = [_fact(fact) for fact in placement.in_order]
             return self.answer(parsed_args, _REFUSED, rows)
