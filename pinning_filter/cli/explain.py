@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pinning_filter.cli.cloud.snapshot import Snapshot
@@ -295,18 +295,13 @@ def _taking(cell: CellPlacement) -> str:
     """What a guest cell would take of its host cell, as a clause."""
     parts = []
     if cell.pinning:
-        parts.append(f"takes {_pcpus(cell.pinning.values())}")
+        parts.append(f"takes {cpuset.named(cell.pinning.values())}")
     if cell.reserved:
-        parts.append(f"emulator threads on {_pcpus(cell.reserved)}")
+        parts.append(f"emulator threads on {cpuset.named(cell.reserved)}")
     if number := len(cell.guest_cell.shared):
         floating = "1 vCPU floats" if number == 1 else f"{number} vCPUs float"
-        parts.append(f"{floating} over {_pcpus(cell.host_cell.shared)}")
+        parts.append(f"{floating} over {cpuset.named(cell.host_cell.shared)}")
     return ", ".join(parts)
-
-
-def _pcpus(pcpus: Iterable[int]) -> str:
-    numbers = frozenset(pcpus)
-    return f"pCPU{'' if len(numbers) == 1 else 's'} {cpuset.format(numbers)}"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

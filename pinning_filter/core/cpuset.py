@@ -91,3 +91,13 @@ def format(ids: Iterable[int]) -> str:
     return ",".join(
         str(low) if low == high else f"{low}-{high}" for low, high in ranges
     )
+
+
+def named(pcpus: Iterable[int]) -> str:
+    """pCPUs as a sentence has them.
+
+    >>> named([3]), named([3, 2])
+    ('pCPU 3', 'pCPUs 2-3')
+    """
+    numbers = frozenset(pcpus)
+    return f"pCPU{'' if len(numbers) == 1 else 's'} {format(numbers)}"

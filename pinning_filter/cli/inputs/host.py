@@ -89,14 +89,14 @@ def _configured(
     ):
         if missing := (asked or frozenset()) - pcpus:
             raise InputError(
-                f"{option}: the host has no {_named(missing)}, only "
+                f"{option}: the host has no {cpuset.named(missing)}, only "
                 f"{cpuset.format(pcpus)}"
             )
     if dedicated is not None and shared is not None and dedicated != shared:
         both = dedicated & shared
         if both:
             raise InputError(
-                f"--dedicated and --shared both name {_named(both)}; "
+                f"--dedicated and --shared both name {cpuset.named(both)}; "
                 "they must be apart, or the same"
             )
     if dedicated is None and shared is not None:
@@ -110,8 +110,8 @@ def _configured(
     for cell in host.cells:
         if stray := cell.pinned - cell.dedicated:
             raise InputError(
-                f"--used: no guest can be pinned to {_named(stray)}: only "
-                "dedicated pCPUs take pinned guests"
+                f"--used: no guest can be pinned to {cpuset.named(stray)}: "
+                "only dedicated pCPUs take pinned guests"
             )
     return host
 
@@ -134,7 +134,3 @@ def _configured_cell(
         pinned=pinned,
         free=dedicated - pinned,
     )
-
-
-def _named(pcpus: AbstractSet[int]) -> str:
-    return f"pCPU{'' if len(pcpus) == 1 else 's'} {cpuset.format(pcpus)}"
