@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pinning_filter.core.errors import MOST_SHOWN, shown
+
 #: No machine that Linux runs on has a CPU id near this; a range that ends
 #: beyond it is a slip of the finger, and would only eat memory.
 LARGEST_ID = 65535
 #: A list that names more ids than these names many of them again and again,
 #: and would only eat time.
 _MOST_NAMED = 4 * (LARGEST_ID + 1)
-#: Of a list, so much is repeated in complaints.
-_SHOWN = 80
 
 
 def parse(text: str) -> frozenset[int]:
@@ -43,27 +43,23 @@ def parse(text: str) -> frozenset[int]:
             high = _id(last) if dash else low
         except ValueError:
             raise ValueError(
-                f"{part[:_SHOWN]!r} in the CPU list {_shown(text)} is none "
+                f"{part[:MOST_SHOWN]!r} in the CPU list {shown(text)} is none "
                 f"of: a CPU id (at most {LARGEST_ID}), a range such as 0-3, "
                 "an exclusion such as ^2"
             ) from None
         if high < low:
             raise ValueError(
-                f"the range {part!r} in the CPU list {_shown(text)} runs "
+                f"the range {part!r} in the CPU list {shown(text)} runs "
                 "backwards"
             )
         named += high - low + 1
         if named > _MOST_NAMED:
             raise ValueError(
-                f"the CPU list {_shown(text)} names the same CPUs again and "
+                f"the CPU list {shown(text)} names the same CPUs again and "
                 "again"
             )
         target.update(range(low, high + 1))
     return frozenset(included - excluded)
-
-
-def _shown(text: str) -> str:
-    return repr(text[:_SHOWN]) + ("..." if len(text) > _SHOWN else "")
 
 
 def _id(text: str) -> int:

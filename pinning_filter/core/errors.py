@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+#: Of a complaint, so much of the text that it is about.
+MOST_SHOWN = 80
+
 
 class Invalid(ValueError):
     """A value that cannot be: every problem found, not only the first."""
@@ -20,3 +23,13 @@ class InvalidHost(Invalid):
 
 class InvalidRequest(Invalid):
     """A request that no flavor and image can ask for."""
+
+
+def shown(text: str) -> str:
+    """A text within quotes, as much of it as a complaint has room for.
+
+    >>> shown("a" * 100)[-8:]
+    "aaaa'..."
+    """
+    more = "..." if len(text) > MOST_SHOWN else ""
+    return repr(text[:MOST_SHOWN]) + more

@@ -26,6 +26,7 @@ from pinning_filter.cli.cloud.snapshot import (
 from pinning_filter.cli.output import InputError
 from pinning_filter.core import cpuset
 from pinning_filter.core.cloud import Guest
+from pinning_filter.core.errors import MOST_SHOWN
 from pinning_filter.core.host import Host, HostCell, Pages
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.request import (
@@ -39,8 +40,6 @@ from pinning_filter.core.strategy import Strategy
 #: How a dump is told from other JSON.
 FORMAT = "pinning-filter dump"
 VERSION = 1
-#: Of a complaint, so much of what it is about.
-_SHOWN = 80
 
 
 def write(snapshot: Snapshot) -> dict[str, Any]:
@@ -165,7 +164,7 @@ def read(data: Any) -> Snapshot:
     :raises Invalid: if it is a cloud that cannot be.
     """
     if data.get("version") != VERSION:
-        version = repr(data.get("version"))[:_SHOWN]
+        version = repr(data.get("version"))[:MOST_SHOWN]
         raise InputError(
             f"a dump of version {version}; this pinning-filter reads version "
             f"{VERSION}"
@@ -208,7 +207,7 @@ def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(name[:_SHOWN] for name in names)
+    return ", ".join(name[:MOST_SHOWN] for name in names)
 
 
 def _read_alias(text: str) -> str:
@@ -217,7 +216,9 @@ def _read_alias(text: str) -> str:
     except (ValueError, RecursionError):
         known = False
     if not known:
-        raise InputError(f"pci_aliases: {text[:_SHOWN]!r} is no JSON object")
+        raise InputError(
+            f"pci_aliases: {text[:MOST_SHOWN]!r} is no JSON object"
+        )
     return text
 
 

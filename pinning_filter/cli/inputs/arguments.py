@@ -10,11 +10,10 @@ import argparse
 from collections.abc import Callable
 
 from pinning_filter.core import cpuset
+from pinning_filter.core.errors import shown
 
 #: The largest number that Nova's API takes, and its databases.
 LARGEST = (1 << 31) - 1
-#: Of a complaint, so much of the text that it is about.
-_SHOWN = 80
 
 
 def whole(most: int = LARGEST) -> Callable[[str], int]:
@@ -57,13 +56,3 @@ def pcpus(text: str) -> frozenset[int]:
         return cpuset.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def shown(text: str) -> str:
-    """A text within quotes, as much of it as a complaint has room for.
-
-    >>> shown("a" * 100)[-8:]
-    "aaaa'..."
-    """
-    more = "..." if len(text) > _SHOWN else ""
-    return repr(text[:_SHOWN]) + more

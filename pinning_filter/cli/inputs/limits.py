@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from nova import objects
 
-from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs.guest import MOST_VCPUS
 from pinning_filter.cli.output import InputError
+from pinning_filter.core.errors import shown
 
 #: The keys of a flavor, and of an image with ``_`` in place of ``:``, that
 #: hold lists of vCPUs.
@@ -45,12 +45,12 @@ def check(what: str, key: str, value: str) -> None:
     kind = key.replace("hw_", "hw:", 1).partition(".")[0]
     if kind in _LISTS and _is_large(value):
         raise InputError(
-            f"{what}: {arguments.shown(value)} is too large; a list of vCPUs "
+            f"{what}: {shown(value)} is too large; a list of vCPUs "
             f"names those from 0 to {MOST_VCPUS - 1}, and few of them twice"
         )
     if kind == _CELLS and (_number(value) or 0) > _MOST_CELLS:
         raise InputError(
-            f"{what}: {arguments.shown(value)} guest NUMA cells, at most "
+            f"{what}: {shown(value)} guest NUMA cells, at most "
             f"{_MOST_CELLS} can be"
         )
 
