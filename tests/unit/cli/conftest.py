@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from pinning_filter.cli import main
+from tests.unit.cli import clouds
 
 
 class Answer(NamedTuple):
@@ -16,6 +17,12 @@ class Answer(NamedTuple):
     status: int
     out: str
     err: str
+
+
+@pytest.fixture
+def several(tmp_path):
+    """The dump of a cloud of several hosts."""
+    return clouds.write(clouds.several(), tmp_path / "cloud.json")
 
 
 @pytest.fixture

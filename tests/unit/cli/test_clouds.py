@@ -22,11 +22,6 @@ PINNED = ("--property", "hw:cpu_policy=dedicated")
 REQUIRE = (*PINNED, "--property", "hw:cpu_thread_policy=require")
 
 
-@pytest.fixture
-def several(tmp_path):
-    return clouds.write(clouds.several(), tmp_path / "cloud.json")
-
-
 def asked(vcpus, *more):
     return ("--vcpus", vcpus, "--ram", 1024, *more)
 

@@ -8,11 +8,6 @@ from pinning_filter.cli.cloud.snapshot import Snapshot
 from tests.unit.cli import clouds
 
 
-@pytest.fixture
-def several(tmp_path):
-    return clouds.write(clouds.several(), tmp_path / "cloud.json")
-
-
 @pytest.mark.parametrize(
     "command",
     [
