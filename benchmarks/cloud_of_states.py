@@ -18,12 +18,14 @@ from nova.scheduler import host_manager, weights
 from nova.scheduler.filters import numa_topology_filter
 from nova.virt import hardware
 
-from pinning_filter import nova_fit, nova_host, nova_objects
-from pinning_filter.core import cloud as core_cloud
-from pinning_filter.core import defrag
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.request import Request
+from pinning_filter.fleet import defrag
+from pinning_filter.fleet import hosts as core_cloud
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import guest_topology
+from pinning_filter.nova import host as nova_host
 from pinning_filter.scheduler.filter import PinningFilter
 
 CONF = conf.CONF
@@ -61,7 +63,7 @@ class States:
         )
         FlavorWeigher.flavors = [
             (
-                nova_objects.request_from_nova(
+                guest_topology.request_from_nova(
                     _request_spec(flavor).numa_topology
                 ),
                 flavor.weight,
@@ -139,7 +141,7 @@ class States:
         guests: dict[int, list[core_cloud.Guest]] = {key: [] for key in hosts}
         for number, inside in self._inside.items():
             key = id(inside.state)
-            request = nova_objects.request_from_nova(inside.topology)
+            request = guest_topology.request_from_nova(inside.topology)
             guests[key].append(
                 core_cloud.Guest(
                     str(number),
@@ -160,7 +162,7 @@ class States:
                 for state in self._states
             )
         )
-        request = nova_objects.request_from_nova(
+        request = guest_topology.request_from_nova(
             self._spec(guest.flavor).numa_topology
         )
         plan = defrag.plan(cloud, request, 1)

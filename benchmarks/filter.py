@@ -39,7 +39,7 @@ from nova import conf, objects
 from nova.scheduler import host_manager
 from nova.scheduler.filters import numa_topology_filter
 
-from pinning_filter import nova_fit
+from pinning_filter.nova import fit as nova_fit
 from pinning_filter.scheduler.filter import PinningFilter
 
 #: Where stock needs half a second a host.

@@ -13,11 +13,11 @@ from typing import Any
 from nova import objects
 from nova.scheduler import weights
 
-from pinning_filter import nova_fit
 from pinning_filter.core import usage
-from pinning_filter.core.capacity import Capacity, pcpus_of
 from pinning_filter.core.host import Host
 from pinning_filter.core.request import Request
+from pinning_filter.fleet.capacity import Capacity, pcpus_of
+from pinning_filter.nova import fit as nova_fit
 from pinning_filter.scheduler import answers
 
 MULTIPLIER = 10000.0
@@ -31,7 +31,7 @@ class FlavorWeigher(weights.BaseHostWeigher):
 
     def __init__(self) -> None:
         super().__init__()
-        answers.want()
+        answers.enable()
         self._capacity = Capacity(nova_fit.strategy())
 
     def weight_multiplier(self, host_state: Any) -> float:
@@ -42,8 +42,8 @@ class FlavorWeigher(weights.BaseHostWeigher):
         weighed_obj_list: Sequence[Any],
         weight_properties: objects.RequestSpec,
     ) -> list[float]:
-        kept = answers.kept_with(weight_properties)
-        known = [answers.recall(kept, each.obj) for each in weighed_obj_list]
+        kept = answers.of_request(weight_properties)
+        known = [answers.lookup(kept, each.obj) for each in weighed_obj_list]
         found = [answer for answer in known if answer is not None]
         assert len(found) == len(known), "PinningFilter comes before"
         before = [self._rooms(answer.host) for answer in found]

@@ -23,13 +23,13 @@ from nova.db.main import api as main_db
 from nova.db.main import models
 from nova.virt import hardware
 
-from pinning_filter import nova_objects
 from pinning_filter.core import usage
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import Request
 from pinning_filter.core.synthetic import host as synthetic_host
+from pinning_filter.nova import guest_topology
 
 SHAPE = "cell:2(memory=256GiB) core:16 pu:2"
 DEDICATED = {"hw:cpu_policy": "dedicated"}
@@ -145,7 +145,7 @@ class _Flavor:
         )
         image = objects.ImageMeta.from_dict({})
         self.topology = hardware.numa_get_constraints(flavor, image)
-        self.request: Request = nova_objects.request_from_nova(self.topology)
+        self.request: Request = guest_topology.request_from_nova(self.topology)
 
 
 def _compute(
@@ -266,7 +266,7 @@ def _server(
             "deleted": 0,
         },
     )
-    fitted = nova_objects.instance_topology(placed, flavor.topology)
+    fitted = guest_topology.instance_topology(placed, flavor.topology)
     yield (
         models.InstanceExtra,
         {

@@ -24,7 +24,7 @@ from filter import prepare
 from nova.scheduler.weights import WeighedHost
 from schedule import use
 
-from pinning_filter import nova_fit
+from pinning_filter.nova import fit as nova_fit
 from pinning_filter.scheduler.filter import PinningFilter
 from pinning_filter.scheduler.weigher import PinningWeigher
 

@@ -33,7 +33,7 @@ from nova.scheduler import manager
 from nova.scheduler.weights import WeighedHost
 from oslo_utils import timeutils, uuidutils
 
-from pinning_filter import nova_fit
+from pinning_filter.nova import fit as nova_fit
 from pinning_filter.scheduler.filter import PinningFilter
 from pinning_filter.scheduler.weigher import PinningWeigher
 

@@ -1,6 +1,9 @@
-"""The command line: one file a command.
+"""The command line: one file a command, each of which parses, calls, prints.
 
-Outside the flow: reads hosts and flavors from where people have them, asks
-the engine, and renders its answer. Knows nothing of the scheduler and the
-compute node; what it prints comes from the same engine as what they do.
+``inputs/`` turns arguments into what the rooms below take, ``output`` and
+``columns`` render answers, ``pictures/`` draws hosts. What is printed comes
+from the same engine as what scheduler and compute node do; it must not know
+how any of it is decided.
+
+Begin with ``main``, then any command, such as ``fit``.
 """

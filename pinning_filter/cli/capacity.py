@@ -8,17 +8,17 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pinning_filter.cli.cloud.snapshot import Node
+from pinning_filter.cli import progress
 from pinning_filter.cli.columns import ByCell, MemoryByCell
 from pinning_filter.cli.inputs import arguments, flavors
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
-from pinning_filter.cli.judging.rooms import rooms
 from pinning_filter.cli.output import Lister, Status, for_people
-from pinning_filter.cli.patience import progress
-from pinning_filter.core.capacity import Capacity as Counter
-from pinning_filter.core.capacity import Room
+from pinning_filter.cloud.room import room_by_flavor
+from pinning_filter.cloud.snapshot import Node
 from pinning_filter.core.request import Request
+from pinning_filter.fleet.capacity import Capacity as Counter
+from pinning_filter.fleet.capacity import Room
 
 _FOR_PEOPLE = (
     "host",
@@ -107,13 +107,13 @@ examples:
         wanted = flavors.wanted(parsed_args, snapshot)
         if snapshot.unreachable:
             self.status = Status.INCOMPLETE
-        from pinning_filter.cli.judging import asking
+        from pinning_filter.cli.inputs import question as question_inputs
 
-        strategy = asking.strategy()
+        strategy = question_inputs.strategy()
         counter = functools.cache(Counter)
         counted = [
             _counted(counter(node.strategy or strategy), node, wanted)
-            for node in progress(snapshot.nodes, "Counting")
+            for node in progress.bar(snapshot.nodes, "Counting")
         ]
         rows = [] if parsed_args.total else list(_rows(counted))
         rows += _totals(counted, wanted)
@@ -138,7 +138,7 @@ def _counted(
     counter: Counter, node: Node, wanted: Mapping[str, Request]
 ) -> _Counted:
     host = node.host
-    found = rooms(counter, node, wanted)
+    found = room_by_flavor(counter, node, wanted)
     if host is None or node.problem:
         return _Counted(node, found, {}, 0, 0)
     return _Counted(

@@ -8,18 +8,7 @@ from collections.abc import Set as AbstractSet
 from cliff import columns
 
 from pinning_filter.core import cpuset
-
-
-def one_line(text: str) -> str:
-    """Text as one line that is safe on a terminal.
-
-    >>> one_line("two\\nlines, \\x1b[31mred")
-    'two lines, \\\\x1b[31mred'
-    """
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in " ".join(text.split())
-    )
+from pinning_filter.core.text import one_line
 
 
 def size(kib: int) -> str:

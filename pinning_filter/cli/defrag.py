@@ -7,15 +7,16 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from pinning_filter.cli.columns import one_line
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
-from pinning_filter.cli.judging import plain
-from pinning_filter.cli.output import InputError, Lister, Status
-from pinning_filter.core import defrag
-from pinning_filter.core.cloud import Cloud
+from pinning_filter.cli.output import Lister, Status
+from pinning_filter.core.errors import InputError
 from pinning_filter.core.request import Request
+from pinning_filter.core.text import one_line
+from pinning_filter.explain import stock_claims
+from pinning_filter.fleet import defrag
+from pinning_filter.fleet.hosts import Cloud
 
 _FOR_PEOPLE = ("step", "server", "name", "flavor", "source", "target")
 _UNKNOWN = (
@@ -97,18 +98,18 @@ examples:
     ) -> tuple[list[str], list[list[Any]]]:
         """Plan, and a row for each migration."""
         snapshot = cloud_inputs.read(parsed_args)
-        from pinning_filter.cli.judging import asking
+        from pinning_filter.cli.inputs import question as question_inputs
 
         request = _request(parsed_args, snapshot)
         cloud_inputs.report_unreachable(snapshot)
-        cloud = snapshot.cloud(asking.strategy())
+        cloud = snapshot.cloud(question_inputs.strategy())
         plan = defrag.plan(cloud, request, parsed_args.count)
         if snapshot.unreachable:
             self.status = Status.INCOMPLETE
         elif not plan.enough:
             self.status = Status.NO
         rows = list(_rows(plan))
-        notes = [plain.caveat(snapshot, request)]
+        notes = [stock_claims.caveat(snapshot, request)]
         if any(node.host and not node.strategy for node in snapshot.nodes):
             notes.append(_UNKNOWN)
         self.before = "\n".join(filter(None, [*notes, _heading(plan, cloud)]))
@@ -118,14 +119,14 @@ examples:
 
 
 def _request(args: argparse.Namespace, snapshot: Any) -> Request:
-    from pinning_filter.cli.judging import asking
+    from pinning_filter.cli.inputs import question as question_inputs
 
     if (args.vcpus is None) != (args.ram is None):
         raise InputError("--vcpus and --ram go together")
     if (args.flavor is None) == (args.vcpus is None):
         raise InputError("give either --flavor, or --vcpus and --ram")
     args.server = args.image = None
-    question = asking.question(args, snapshot)
+    question = question_inputs.question(args, snapshot)
     request = question.request
     if request is None or not any(cell.dedicated for cell in request.cells):
         raise InputError("such a guest pins no vCPUs, so no moves help it")

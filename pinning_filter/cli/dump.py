@@ -7,10 +7,10 @@ import json
 import os
 from typing import Any, TextIO
 
-from pinning_filter.cli.cloud import anonymous, dumpfile
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import Command, Status, to_stdout, written
+from pinning_filter.cloud import anonymous, dumpfile
 
 
 class Dump(Command):

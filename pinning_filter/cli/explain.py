@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import collections
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pinning_filter.cli.cloud.snapshot import Snapshot
-from pinning_filter.cli.columns import Clauses, Pinning, one_line
+from pinning_filter.cli.columns import Clauses, Pinning
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
-from pinning_filter.cli.judging import plain
-from pinning_filter.cli.judging.findings import Finding, Stage
-from pinning_filter.cli.judging.question import Question
-from pinning_filter.cli.output import InputError, Lister, Status, for_people
-from pinning_filter.core import cpuset, summary
+from pinning_filter.cli.output import Lister, Status, for_people
+from pinning_filter.core import cpuset
+from pinning_filter.core.errors import InputError
 from pinning_filter.core.placement import CellPlacement, Placement
-from pinning_filter.core.refusal import Refusal
+from pinning_filter.core.text import one_line
+from pinning_filter.explain.findings import Finding
 
 if TYPE_CHECKING:
-    from pinning_filter.cli.judging.verdicts import Others, Verdict
+    from pinning_filter.explain.verdicts import Verdict
 
 _FOR_PEOPLE = (
     "host",
@@ -31,16 +28,6 @@ _FOR_PEOPLE = (
     "text",
     "remedies",
 )
-
-
-#: Who turns hosts away, as a sentence names it.
-_STAGES = {
-    Stage.SERVICE: "the state of the service",
-    Stage.ZONE: "the availability zone",
-    Stage.AGGREGATE: "AggregateInstanceExtraSpecsFilter",
-    Stage.PLACEMENT: "the Placement API",
-    Stage.DEVICES: "PciPassthroughFilter",
-}
 
 
 class Explain(Lister):
@@ -122,11 +109,12 @@ examples:
         snapshot = cloud_inputs.read(
             parsed_args, guests=False, placement=True
         )
-        from pinning_filter.cli.judging import asking, verdicts
+        from pinning_filter.cli.inputs import question as question_inputs
+        from pinning_filter.explain import report, verdicts
 
-        question = asking.question(parsed_args, snapshot)
-        others = asking.others(parsed_args, snapshot, question)
-        strategy = asking.strategy()
+        question = question_inputs.question(parsed_args, snapshot)
+        others = question_inputs.others(parsed_args, snapshot, question)
+        strategy = question_inputs.strategy()
         judged = [
             verdicts.judge(node, question, strategy, snapshot.filters, others)
             for node in snapshot.nodes
@@ -138,10 +126,10 @@ examples:
             self.status = Status.NO
         cloud_inputs.report_unreachable(snapshot)
         self.before = "\n".join(
-            _heading(snapshot, question, judged, others)
+            report.sentences(snapshot, question, judged, others)
         )
         if cloud_inputs.is_live(parsed_args) and not for_people(parsed_args):
-            for line in _not_asked(others):
+            for line in report.not_asked(others):
                 self.app.stderr.write(f"{self.app.NAME}: {line}\n")
         rows = [row for verdict in judged for row in _rows(verdict)]
         shown = list(_FOR_PEOPLE)
@@ -176,93 +164,6 @@ def _check(args: argparse.Namespace) -> None:
                     f"--{option.replace('_', '-')}: SERVER has its own "
                     "flavor and image"
                 )
-
-
-def _heading(
-    snapshot: Snapshot,
-    question: Question,
-    judged: list[Verdict],
-    others: Others,
-) -> Iterator[str]:
-    """What was asked, and the answer in a sentence or two."""
-    if question.fault:
-        yield f"Nova says: {one_line(question.fault)}"
-    if snapshot.taken:
-        yield f"The cloud is that of {one_line(snapshot.taken)}."
-    if question.request is None:
-        yield (
-            "The server asks for no NUMA topology: PinningFilter passes every "
-            "host, and only what is beside it can refuse."
-        )
-    fitting = sum(verdict.fits for verdict in judged)
-    if fitting:
-        what = "the server"
-        if question.request is not None:
-            what = summary.asked(question.request)
-        yield f"{fitting} of {_hosts(len(judged))} can take {what}."
-    elif question.request is not None:
-        refusals = [
-            verdict.answer
-            for verdict in judged
-            if isinstance(verdict.answer, Refusal)
-        ]
-        if refusals:
-            yield summary.sentence(question.request, refusals)
-        if len(refusals) < len(judged):
-            passed = _hosts(len(judged) - len(refusals))
-            yield f"PinningFilter alone would pass {passed}."
-    yield from _turned_away(judged)
-    yield from _beside(snapshot, question, others)
-
-
-def _turned_away(judged: list[Verdict]) -> Iterator[str]:
-    """Who beside PinningFilter refuses how many hosts."""
-    who = collections.Counter(
-        finding.code
-        if finding.stage is Stage.OTHER_FILTER
-        else _STAGES[finding.stage]
-        for verdict in judged
-        if (finding := verdict.turned_away)
-    )
-    if who:
-        counted = ", ".join(
-            f"{_hosts(number)} by {name}" for name, number in who.most_common()
-        )
-        yield f"Turned away elsewhere: {counted}."
-
-
-def _beside(
-    snapshot: Snapshot, question: Question, others: Others
-) -> Iterator[str]:
-    """What the answer leaves out, and where it is not Nova's."""
-    if question.forced:
-        yield (
-            f"The server was forced to {one_line(', '.join(question.forced))}"
-            ": Nova asks no filter then. All hosts are judged here."
-        )
-    if snapshot.filters is not None and "PinningFilter" not in (
-        snapshot.filters
-    ):
-        yield (
-            "nova.conf does not enable PinningFilter here: what it would say "
-            "is told."
-        )
-    if text := plain.caveat(snapshot, question.request):
-        yield text
-    yield from _not_asked(others)
-
-
-def _not_asked(others: Others) -> Iterator[str]:
-    """The filters that were not asked, those of one reason together."""
-    names = collections.defaultdict(list)
-    for name, why in others.not_asked.items():
-        names[one_line(why)].append(one_line(name))
-    for why, together in names.items():
-        yield f"Not asked: {', '.join(together)} ({why})."
-
-
-def _hosts(number: int) -> str:
-    return "1 host" if number == 1 else f"{number} hosts"
 
 
 def _rows(verdict: Verdict) -> Iterator[dict[str, Any]]:

@@ -6,22 +6,22 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pinning_filter import domain_xml
 from pinning_filter.cli.columns import Cpus, Pinning
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.inputs import host as host_inputs
 from pinning_filter.cli.output import (
-    InputError,
     Lister,
     Status,
     for_people,
     to_stdout,
     warn,
 )
-from pinning_filter.cli.pictures.fitted import picture
+from pinning_filter.cli.pictures.placement import picture
+from pinning_filter.core.errors import InputError
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import CellPlacement
 from pinning_filter.core.refusal import Fact, Refusal
+from pinning_filter.libvirt import domain as domain_xml
 
 #: What people see of the columns below, by verdict.
 _PLACED = (

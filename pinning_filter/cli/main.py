@@ -14,7 +14,8 @@ from typing import Any
 
 from cliff import app, commandmanager
 
-from pinning_filter.cli.output import InputError, Status, refuse, to_stdout
+from pinning_filter.cli.output import Status, refuse, to_stdout
+from pinning_filter.core.errors import InputError
 
 _DESCRIPTION = """\
 CPU pinning for OpenStack Nova: what fits where, and why not.

@@ -9,11 +9,9 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from pinning_filter.cli.cloud.snapshot import Node, Snapshot
 from pinning_filter.cli.inputs import arguments, flavors
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import (
-    InputError,
     Lister,
     Status,
     for_people,
@@ -21,7 +19,9 @@ from pinning_filter.cli.output import (
     written,
 )
 from pinning_filter.cli.pictures import html, terminal
-from pinning_filter.cli.pictures.seats import cores_of, seats
+from pinning_filter.cli.pictures.occupancy import cores_of, pcpu_uses
+from pinning_filter.cloud.snapshot import Node, Snapshot
+from pinning_filter.core.errors import InputError
 
 #: Some environments say that a terminal has no columns at all.
 _NARROWEST = 20
@@ -122,9 +122,9 @@ examples:
 
 def _page(parsed_args: argparse.Namespace, snapshot: Snapshot) -> str:
     wanted = flavors.of_interest(parsed_args, snapshot)
-    from pinning_filter.cli.judging import asking
+    from pinning_filter.cli.inputs import question as question_inputs
 
-    return html.page(snapshot, wanted, asking.strategy())
+    return html.page(snapshot, wanted, question_inputs.strategy())
 
 
 def _draw(snapshot: Snapshot, stdout: TextIO) -> None:
@@ -145,22 +145,22 @@ class _Console(Console):
 
 
 def _rows(node: Node) -> Iterator[dict[str, Any]]:
-    seated = seats(node)
+    uses = pcpu_uses(node)
     for cell in node.host.cells if node.host else ():
         for number, core in enumerate(cores_of(cell)):
             for pcpu in core:
-                seat = seated[pcpu]
+                use = uses[pcpu]
                 row: dict[str, Any] = {
                     "host": node.name,
                     "cell": node.cell,
                     "host_cell": cell.id,
                     "core": number,
                     "pcpu": pcpu,
-                    "state": seat.state.value,
-                    "vcpu": seat.vcpu,
+                    "state": use.state.value,
+                    "vcpu": use.vcpu,
                 }
-                if seat.guest is not None:
-                    guest = node.guests[seat.guest]
+                if use.guest is not None:
+                    guest = node.guests[use.guest]
                     row |= {
                         "guest": guest.id,
                         "name": guest.name,

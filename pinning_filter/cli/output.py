@@ -14,8 +14,9 @@ from typing import Any, TextIO
 from cliff import columns, command, lister
 from cliff.formatters import value
 
-from pinning_filter.cli.columns import one_line, size
-from pinning_filter.core.errors import Invalid
+from pinning_filter.cli.columns import size
+from pinning_filter.core.errors import InputError, Invalid
+from pinning_filter.core.text import one_line
 
 
 class Status(enum.IntEnum):
@@ -31,13 +32,6 @@ class Status(enum.IntEnum):
 
 #: The formats that have a place for lists and mappings.
 _NESTED = ("json", "yaml")
-
-
-class InputError(Exception):
-    """What was handed in makes no sense; the text says what and why.
-
-    So is a place for the answer to which it cannot be written.
-    """
 
 
 @contextlib.contextmanager

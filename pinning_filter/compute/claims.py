@@ -13,12 +13,12 @@ from typing import Any
 from nova import objects
 from nova.compute import claims
 
-from pinning_filter import nova_stats
+from pinning_filter.nova import stats as nova_stats
 
 
 def install() -> None:
     """Let the fit within a claim know. Calling this again is harmless."""
-    nova_stats.telling(claims.Claim, "_test_numa_topology", _stats)
+    nova_stats.wrap_with_stats(claims.Claim, "_test_numa_topology", _stats)
 
 
 def _stats(

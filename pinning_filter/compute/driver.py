@@ -3,7 +3,7 @@
 A thin layer: Nova's driver does everything, and this one
 
 * installs our fit, so that the claims on this compute node are its,
-* tells the schedulers so (``pinning_filter.nova_stats``),
+* tells the schedulers so (``pinning_filter.nova.stats``),
 * hands every guest XML that Nova makes to ``guest_xml``, with the placement
   that was claimed, and the pinning for a live migration likewise.
 
@@ -23,20 +23,18 @@ from nova.virt.libvirt import driver
 from nova.virt.libvirt import utils as libvirt_utils
 from oslo_log import log as logging
 
-from pinning_filter import (
-    capabilities_xml,
-    domain_xml,
-    nova_fit,
-    nova_guest,
-    nova_host,
-    nova_objects,
-    nova_stats,
-    opts,
-)
+from pinning_filter import opts
 from pinning_filter.compute import claims, guest_xml
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
+from pinning_filter.libvirt import capabilities
+from pinning_filter.libvirt import domain as domain_xml
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import guest_topology
+from pinning_filter.nova import host as nova_host
+from pinning_filter.nova import settings as nova_settings
+from pinning_filter.nova import stats as nova_stats
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -163,7 +161,7 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
             return None
         try:
             host = nova_host.host_from_nova(reported, networks=False)
-            return nova_objects.placement_from_nova(
+            return guest_topology.placement_from_nova(
                 self._with_distances(host), topology
             )
         except Invalid as error:
@@ -179,7 +177,7 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
         self, flavor: objects.Flavor, image_meta: objects.ImageMeta
     ) -> domain_xml.Settings:
         ours = CONF.pinning_filter
-        return nova_guest.settings(
+        return nova_settings.settings(
             flavor,
             image_meta,
             mirror=ours.guest_cpu_topology == "mirror",
@@ -216,7 +214,7 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
     def _layout(self) -> Host:
         """Caches and distances, which Nova does not read from libvirt."""
         try:
-            return capabilities_xml.read(
+            return capabilities.read(
                 self._host.get_connection().getCapabilities()
             )
         except Invalid as error:

@@ -1,7 +1,7 @@
 """The domain XML that Nova's driver made, told where the guest is placed.
 
-Between Nova's driver and ``domain_xml``: takes a whole document as text, and
-changes what pins a guest where it says something else. All that says the
+Between Nova's driver and ``libvirt.domain``: takes a whole document as text,
+and changes what pins a guest where it says something else. All that says the
 same is left to the letter, as is everything that pins nothing.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from lxml import etree
 
-from pinning_filter import domain_xml
 from pinning_filter.core.placement import Placement
+from pinning_filter.libvirt import domain as domain_xml
 
 #: The elements that pin a guest. How many threads it has is Nova's to say.
 _PINNING = frozenset({"memoryBacking", "cputune", "numatune", "cpu"})
@@ -23,7 +23,7 @@ _UNSAID = {"cell": {"unit": "KiB"}}
 def rewritten(
     xml: str, placement: Placement, settings: domain_xml.Settings
 ) -> str:
-    """The document with every pinning element as ``domain_xml`` has it.
+    """The document with every pinning element as ``libvirt.domain`` has it.
 
     An element that Nova left out is not added: on a host without NUMA
     support, say, there is nothing to be pinned to.

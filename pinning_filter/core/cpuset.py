@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pinning_filter.core.errors import MOST_SHOWN, shown
+from pinning_filter.core.text import MOST_SHOWN, shown
 
 #: No machine that Linux runs on has a CPU id near this; a range that ends
 #: beyond it is a slip of the finger, and would only eat memory.

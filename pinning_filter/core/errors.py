@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: Of a complaint, so much of the text that it is about.
-MOST_SHOWN = 80
-
 
 class Invalid(ValueError):
     """A value that cannot be: every problem found, not only the first."""
@@ -25,11 +22,8 @@ class InvalidRequest(Invalid):
     """A request that no flavor and image can ask for."""
 
 
-def shown(text: str) -> str:
-    """A text within quotes, as much of it as a complaint has room for.
+class InputError(Exception):
+    """What was handed in makes no sense; the text says what and why.
 
-    >>> shown("a" * 100)[-8:]
-    "aaaa'..."
+    So is a place for the answer to which it cannot be written.
     """
-    more = "..." if len(text) > MOST_SHOWN else ""
-    return repr(text[:MOST_SHOWN]) + more

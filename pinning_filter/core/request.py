@@ -10,7 +10,12 @@ import dataclasses
 import enum
 from collections.abc import Set as AbstractSet
 
+from pinning_filter.core import cpuset
 from pinning_filter.core.errors import InvalidRequest
+
+#: A guest of more has vCPUs for which no machine has pCPUs. Nova takes long
+#: to read it, and longer the larger it is.
+MOST_VCPUS = cpuset.LARGEST_ID + 1
 
 
 class CpuPolicy(str, enum.Enum):

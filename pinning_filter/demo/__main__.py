@@ -17,9 +17,7 @@ from collections.abc import Mapping
 from lxml import etree
 from nova import version
 
-from pinning_filter import domain_xml, nova_host
-from pinning_filter.cli.inputs import nova as nova_inputs
-from pinning_filter.cli.pictures.fitted import picture
+from pinning_filter.cli.pictures.placement import picture
 from pinning_filter.compute import guest_xml
 from pinning_filter.core.cpuset import format as cpus
 from pinning_filter.core.fit import fit
@@ -27,6 +25,7 @@ from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.demo import cloud as nova_cloud
+from pinning_filter.demo import services
 from pinning_filter.demo.scenes import (
     COMPUTES,
     EARLIER,
@@ -34,6 +33,9 @@ from pinning_filter.demo.scenes import (
     Compute,
     Scene,
 )
+from pinning_filter.libvirt import domain as domain_xml
+from pinning_filter.nova import guest as nova_guest
+from pinning_filter.nova import host as nova_host
 
 _WIDTH = min(shutil.get_terminal_size().columns, 79)
 _INDENT = "   "
@@ -53,7 +55,7 @@ def main() -> int:
         "PinningFilter instead of NUMATopologyFilter, the computes run "
         "PinningLibvirtDriver."
     )
-    with nova_cloud.cloud(nova_cloud.OURS) as cloud:
+    with nova_cloud.cloud(services.OURS) as cloud:
         start(cloud, COMPUTES)
         first = COMPUTES[0].name
         for vcpus in EARLIER:
@@ -116,7 +118,7 @@ def ask_and_boot(cloud: nova_cloud.Cloud, scene: Scene) -> None:
     image = cloud.image(**scene.image)
     before = read_hosts(cloud)
     server = cloud.boot(flavor, image)
-    guest = nova_inputs.guest(
+    guest = nova_guest.guest(
         scene.vcpus, scene.ram_mib, scene.flavor, scene.image
     )
     assert guest.request is not None, "every scene asks for pinning"
@@ -179,7 +181,7 @@ def reasons(refusal: Refusal) -> list[str]:
 
 
 def show_xml(
-    placement: Placement, guest: nova_inputs.Guest, written: str
+    placement: Placement, guest: nova_guest.Guest, written: str
 ) -> None:
     """What libvirt got, and the topology that Nova would have written.
 
@@ -208,7 +210,7 @@ def show_stock(scene: Scene) -> None:
     print(
         f"\n{_INDENT}The same guest and compute {names}, with stock Nova:"
     )
-    with nova_cloud.cloud(nova_cloud.STOCK) as cloud:
+    with nova_cloud.cloud(services.STOCK) as cloud:
         for compute in scene.joins:
             cloud.add_compute(compute.name, compute.host())
         server = cloud.boot(

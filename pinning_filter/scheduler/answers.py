@@ -30,26 +30,26 @@ class Answer(NamedTuple):
 Answers = dict[int, Answer]
 
 
-_wanted = False
+_enabled = False
 
 
-def want() -> None:
+def enable() -> None:
     """From now on somebody in this process reads the answers."""
-    global _wanted
-    _wanted = True
+    global _enabled
+    _enabled = True
 
 
-def wanted() -> bool:
+def enabled() -> bool:
     """Whether anybody reads the answers: else they need not be kept."""
-    return _wanted
+    return _enabled
 
 
-def kept_with(spec_obj: objects.RequestSpec) -> Answers:
+def of_request(spec_obj: objects.RequestSpec) -> Answers:
     """The answers of a request, to read and to add to."""
     return vars(spec_obj).setdefault(_KEPT, {})
 
 
-def recall(answers: Answers, host_state: Any) -> Answer | None:
+def lookup(answers: Answers, host_state: Any) -> Answer | None:
     """The answer for a host, if its usage is still the same."""
     answer = answers.get(id(host_state))
     if answer is None or answer.topology is not host_state.numa_topology:

@@ -21,9 +21,9 @@ from nova import objects
 from nova.objects import fields
 from nova.pci import stats
 
-from pinning_filter import nova_pci
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Refusal
+from pinning_filter.nova import pci as nova_pci
 
 #: Whether the guest fits with certain host cells, by id, among the chosen.
 Beside = Callable[[Collection[int]], bool]

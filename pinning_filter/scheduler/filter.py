@@ -19,14 +19,22 @@ from nova.scheduler import filters
 from nova.scheduler import utils as scheduler_utils
 from oslo_log import log as logging
 
-from pinning_filter import nova_fit, nova_host, nova_pci, opts
+from pinning_filter import opts
 from pinning_filter.core.assignment import MOST_CELLS
 from pinning_filter.core.errors import InvalidHost
 from pinning_filter.core.fit import beside, fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import Code, Fact, Refusal
-from pinning_filter.scheduler import answers, candidates, mixed, telling
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import host as nova_host
+from pinning_filter.nova import pci as nova_pci
+from pinning_filter.scheduler import (
+    answers,
+    candidates,
+    reporting,
+    stock_hosts,
+)
 from pinning_filter.scheduler.question import Question, Terms
 
 LOG = logging.getLogger(__name__)
@@ -46,9 +54,9 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
     def __init__(self) -> None:
         super().__init__()
         nova_fit.install()
-        mixed.install()
+        stock_hosts.install()
         opts.register(conf.CONF)
-        telling.filter_is_on()
+        reporting.log_filter_enabled()
         #: Hosts that could not be read, with the cause that was logged.
         self._unreadable: dict[str, str] = {}
 
@@ -76,7 +84,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
                 passed = True
                 yield host_state
         if refusals and not passed:
-            telling.refused(spec_obj, question, refusals)
+            reporting.report_refusal(spec_obj, question, refusals)
 
     def host_passes(
         self, host_state: Any, spec_obj: objects.RequestSpec
@@ -112,7 +120,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         if isinstance(answer, Refusal) and answer.gist.unreadable:
             self._warn(host_state, answer.gist.unreadable, trace)
         if answer is not None and LOG.isEnabledFor(logging.DEBUG):
-            telling.verdict(host_state, question.instance_uuid, answer)
+            reporting.log_verdict(host_state, question.instance_uuid, answer)
         return answer
 
     def _answer(
@@ -192,7 +200,7 @@ def _recall(
     if asked is not None and pci_stats and pci_stats.pools:
         # Cells with devices are spared for guests that ask for some.
         asked = (asked, *nova_pci.free(pci_stats.pools).items())
-    known = nova_host.known(topology, countable=True)
+    known = nova_host.cached(topology, countable=True)
     if recalled := known.answers.get(asked):
         return recalled
     host = known.host(
@@ -247,13 +255,13 @@ def _fit(
         pci_stats, pci_requests, mapping, reorder=not terms.stock
     )
     request = terms.request
-    if terms.told.caches:
-        host = terms.told.told_of(host)
+    if terms.node_stats.caches:
+        host = terms.node_stats.with_caches(host)
     if not terms.stock or (devices is None and len(request.cells) == 1):
         return fit(host, request, devices, terms.strategy)
 
     def nova_s(asked: Any) -> objects.InstanceNUMATopology | None:
-        with telling.quietly():
+        with reporting.without_nova_info():
             return nova_fit.stock_fit(
                 host_state.numa_topology,
                 asked,
@@ -263,6 +271,6 @@ def _fit(
                 nova_pci.light(pci_stats),
             )
 
-    return mixed.fit_stock(
+    return stock_hosts.fit_stock(
         host, request, devices, terms.strategy, question.topology, nova_s
     )

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 from nova import objects
 from nova.objects import fields
 
-from pinning_filter import nova_fit, nova_objects, nova_stats
 from pinning_filter.core.fit import Strategy
 from pinning_filter.core.request import Request
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import guest_topology
+from pinning_filter.nova import stats as nova_stats
 from pinning_filter.scheduler import answers
 
 
@@ -27,7 +29,7 @@ class Terms(NamedTuple):
     #: What the claim on the compute node will be held to. Hosts share one
     #: object, which nobody changes.
     limits: objects.NUMATopologyLimits
-    told: nova_stats.Told  #: what the hosts say of themselves
+    node_stats: nova_stats.NodeStats  #: what the hosts say of themselves
     stock: bool  #: whether their claims are plain Nova's
     strategy: Strategy  #: what their claims prefer
     #: The same object whenever the same is asked on the same terms, in this
@@ -54,7 +56,7 @@ class Question:
         topology = _given(spec_obj, "numa_topology")
         pci_requests = _given(spec_obj, "pci_requests")
         return cls(
-            nova_objects.request_from_nova(topology, network_metadata)
+            guest_topology.request_from_nova(topology, network_metadata)
             if topology
             else None,
             _needs_threads(spec_obj),
@@ -62,7 +64,7 @@ class Question:
             network_metadata,
             topology,
             _given(spec_obj, "instance_uuid"),
-            answers.kept_with(spec_obj) if answers.wanted() else None,
+            answers.of_request(spec_obj) if answers.enabled() else None,
         )
 
     def terms(self, host_state: Any) -> Terms:
@@ -70,24 +72,24 @@ class Question:
         stats = getattr(host_state, "stats", None)
         cpu_ratio = host_state.cpu_allocation_ratio
         ram_ratio = host_state.ram_allocation_ratio
-        key = (nova_stats.said(stats), cpu_ratio, ram_ratio)
+        key = (nova_stats.fingerprint(stats), cpu_ratio, ram_ratio)
         terms = self._terms.get(key)
         if terms is None:
             assert self.request is not None
-            told = nova_stats.read(stats)
+            node_stats = nova_stats.read(stats)
             limits = objects.NUMATopologyLimits(
                 cpu_allocation_ratio=cpu_ratio, ram_allocation_ratio=ram_ratio
             )
             if self.network_metadata:
                 limits.network_metadata = self.network_metadata
-            strategy = nova_fit.strategy(told)
+            strategy = nova_fit.strategy(node_stats)
             asked = None
             if not self.pci_requests:
                 asked = _asked(self.request, self.needs_threads, key, strategy)
             # No stats at all: not from a compute node's record.
-            stock = told.version is None and stats is not None
+            stock = node_stats.version is None and stats is not None
             terms = self._terms[key] = Terms(
-                self.request, limits, told, stock, strategy, asked
+                self.request, limits, node_stats, stock, strategy, asked
             )
         return terms
 

@@ -1,7 +1,7 @@
 """``PinningWeigher``: of the hosts that a pinned guest fits, which is best.
 
 Turns what the scheduler hands over into what
-:func:`pinning_filter.core.score.scores` asks for, and its numbers into Nova's
+:func:`pinning_filter.fleet.score.scores` asks for, and its numbers into Nova's
 weights. After ``PinningFilter`` it starts from the placements found there;
 after any other filter it asks the engine itself. The rules are not here.
 """
@@ -15,12 +15,15 @@ from nova import conf, objects
 from nova.scheduler import utils, weights
 from oslo_log import log as logging
 
-from pinning_filter import nova_fit, nova_host, nova_pci, opts
-from pinning_filter.core import score
+from pinning_filter import opts
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.placement import Placement
-from pinning_filter.scheduler import answers, telling
+from pinning_filter.fleet import score
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import host as nova_host
+from pinning_filter.nova import pci as nova_pci
+from pinning_filter.scheduler import answers, reporting
 from pinning_filter.scheduler.question import Question
 
 LOG = logging.getLogger(__name__)
@@ -53,8 +56,8 @@ class PinningWeigher(weights.BaseHostWeigher):
 
     def __init__(self) -> None:
         super().__init__()
-        answers.want()
-        telling.weigher_is_on()
+        answers.enable()
+        reporting.log_weigher_enabled()
 
     def weight_multiplier(self, host_state: Any) -> float:
         """The option, or what an aggregate of the host says instead."""
@@ -101,7 +104,7 @@ def _weights(states: Sequence[Any], question: Question) -> list[float]:
     choices: dict[int, score.Choice] = {}
     for position, state in enumerate(states):
         try:
-            answer = answers.recall(kept, state) or _asked(state, question)
+            answer = answers.lookup(kept, state) or _asked(state, question)
             if answer is not None:
                 devices = _devices(state) if keep_devices else _NO_DEVICES
                 choices[position] = _choice(state, answer, devices)
@@ -148,7 +151,7 @@ def _asked(state: Any, question: Question) -> answers.Answer | None:
     candidates = getattr(state, "allocation_candidates", None)
     mapping = candidates[0]["mappings"] if candidates else None
     placement = fit(
-        terms.told.told_of(host),
+        terms.node_stats.with_caches(host),
         terms.request,
         nova_fit.devices(state.pci_stats, question.pci_requests, mapping),
         terms.strategy,

@@ -7,10 +7,10 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from pinning_filter.cli.cloud.snapshot import Node, Snapshot
-from pinning_filter.cli.columns import one_line
 from pinning_filter.cli.pictures import html
-from pinning_filter.core.cloud import Guest
+from pinning_filter.cloud.snapshot import Node, Snapshot
+from pinning_filter.core.text import one_line
+from pinning_filter.fleet.hosts import Guest
 from tests.unit.cli import clouds
 
 MANY = 2000

@@ -13,10 +13,14 @@ import pytest
 from lxml import etree
 from nova import objects
 
-from pinning_filter import domain_xml, nova_guest, nova_host, nova_objects
 from pinning_filter.cli import main
 from pinning_filter.compute import guest_xml
 from pinning_filter.demo import cloud as demo_cloud
+from pinning_filter.demo import services
+from pinning_filter.libvirt import domain as domain_xml
+from pinning_filter.nova import guest_topology
+from pinning_filter.nova import host as nova_host
+from pinning_filter.nova import settings as nova_settings
 from tests.unit.nova_libvirt import ours
 
 
@@ -29,14 +33,14 @@ def _tmp_path_outlives_nova(tmp_path_factory):
 @pytest.fixture
 def cloud():
     """A Nova with our filter and fit, without any compute yet."""
-    with _checked(demo_cloud.OURS) as running:
+    with _checked(services.OURS) as running:
         yield running
 
 
 @pytest.fixture
 def stock_cloud():
     """A Nova with the filter and the fit that it brings."""
-    with demo_cloud.cloud(demo_cloud.STOCK) as running:
+    with demo_cloud.cloud(services.STOCK) as running:
         yield running
 
 
@@ -80,8 +84,10 @@ def check_xml(running, server):
     nova_s = etree.fromstring(server.xml)
     host = nova_host.host_from_nova(running.host_topologies()[server.host])
     written = domain_xml.domain(
-        nova_objects.placement_from_nova(host, server.instance.numa_topology),
-        nova_guest.settings(
+        guest_topology.placement_from_nova(
+            host, server.instance.numa_topology
+        ),
+        nova_settings.settings(
             server.instance.flavor,
             server.instance.image_meta,
             mirror=running.mirrors(server.host),

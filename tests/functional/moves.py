@@ -18,22 +18,22 @@ _RESIZE = (
 
 
 def hard_reboot(cloud, server):
-    cloud._nova._reboot_server({"id": server.id}, hard=True)
+    cloud.services._reboot_server({"id": server.id}, hard=True)
     return cloud.server(server.id)
 
 
 def resize(cloud, server, flavor):
     with mock.patch(_RESIZE, return_value="{}"):
-        cloud._nova._resize_server({"id": server.id}, flavor)
-        cloud._nova._confirm_resize({"id": server.id})
+        cloud.services._resize_server({"id": server.id}, flavor)
+        cloud.services._confirm_resize({"id": server.id})
     return cloud.server(server.id)
 
 
 def cold_migrate(cloud, server, host):
-    api = cloud._nova.admin_api
+    api = cloud.services.admin_api
     with mock.patch(_RESIZE, return_value="{}"):
-        cloud._nova._migrate_server({"id": server.id}, host=host, api=api)
-        cloud._nova._confirm_resize({"id": server.id})
+        cloud.services._migrate_server({"id": server.id}, host=host, api=api)
+        cloud.services._confirm_resize({"id": server.id})
     return cloud.server(server.id)
 
 
@@ -43,13 +43,13 @@ def live_migrate(cloud, server, host):
 
     def stub(self, destination, params, flags):
         sent.append(params["destination_xml"])
-        there = cloud._nova.computes[host].driver._host.get_connection()
+        there = cloud.services.computes[host].driver._host.get_connection()
         there.createXML(sent[0], "whatever")
         self.complete_job()
 
     with mock.patch.object(fakelibvirt.Domain, "migrateToURI3", stub):
-        cloud._nova._live_migrate(
-            {"id": server.id}, host=host, api=cloud._nova.admin_api
+        cloud.services._live_migrate(
+            {"id": server.id}, host=host, api=cloud.services.admin_api
         )
     (xml,) = sent
     return cloud.server(server.id), xml
@@ -63,7 +63,7 @@ def held(cloud, name):
 
 def placement_usage(cloud, name):
     """The PCPUs that the Placement API has allocated on a compute."""
-    nova = cloud._nova
+    nova = cloud.services
     provider = nova.compute_rp_uuids[name]
     return nova._get_provider_usages(provider).get("PCPU", 0)
 

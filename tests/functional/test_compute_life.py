@@ -11,10 +11,10 @@ from nova.scheduler import host_manager
 from nova.scheduler.filters import numa_topology_filter
 from nova.virt import hardware
 
-from pinning_filter import nova_fit
 from pinning_filter.compute.driver import PinningLibvirtDriver
 from pinning_filter.core import synthetic
-from pinning_filter.demo.cloud import OUR_DRIVER, STOCK_DRIVER
+from pinning_filter.demo.services import OUR_DRIVER, STOCK_DRIVER
+from pinning_filter.nova import fit as nova_fit
 from tests.functional import moves
 
 TWO_CELLS = {
@@ -187,12 +187,12 @@ def test_stats_tell_which_hosts_are_ours(cloud):
     cloud.add_compute("stock", machine(), driver=STOCK_DRIVER)
     stats = {
         name: compute.manager.rt.compute_nodes[name].stats
-        for name, compute in cloud._nova.computes.items()
+        for name, compute in cloud.services.computes.items()
     }
     assert "pinning_filter" in stats["ours"]
     assert "pinning_filter" not in stats["stock"]
     cloud.restart_compute("ours", STOCK_DRIVER)
-    again = cloud._nova.computes["ours"].manager.rt.compute_nodes["ours"]
+    again = cloud.services.computes["ours"].manager.rt.compute_nodes["ours"]
     assert "pinning_filter" not in again.stats
 
 
@@ -214,7 +214,7 @@ def killed():
 
 def test_a_restart_in_the_middle_of_a_build_leaks_nothing(cloud, killed):
     cloud.add_compute("one", machine())
-    posted = cloud._nova._create_server(
+    posted = cloud.services._create_server(
         flavor_id=cloud.flavor(4, **TWO_CELLS),
         image_uuid=cloud.image(),
         networks="none",
@@ -223,9 +223,9 @@ def test_a_restart_in_the_middle_of_a_build_leaks_nothing(cloud, killed):
     assert killed.wait(60)
     assert len(moves.held(cloud, "one")) == 4
     cloud.restart_compute("one")
-    lost = cloud._nova._wait_for_state_change(
+    lost = cloud.services._wait_for_state_change(
         posted, "ERROR", wait_for_fault_key=False
     )
     assert len(moves.held(cloud, "one")) == 4
-    cloud._nova._delete_server(lost)
+    cloud.services._delete_server(lost)
     moves.agrees(cloud, [], audited=True)

@@ -29,7 +29,7 @@ class Client:
     """Who asks the API from a thread of its own, and sees nothing else."""
 
     def __init__(self, cloud):
-        self._api = cloud._nova.admin_api
+        self._api = cloud.services.admin_api
         self._image = cloud.image()
 
     def boot(self, flavor):
@@ -72,7 +72,7 @@ def running(cloud, server_ids):
         # Whoever loses a race raises within Nova, as does Nova's conductor
         # when it tells of a server that no alternate takes.
         with contextlib.suppress(AttributeError, exception.NovaException):
-            cloud._nova.finish()
+            cloud.services.finish()
             resting = True
     servers = [cloud.server(each) for each in server_ids]
     return [server for server in servers if server.status == "ACTIVE"]

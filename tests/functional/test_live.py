@@ -7,9 +7,9 @@ import sqlalchemy
 from nova import context, objects
 from sqlalchemy import event
 
-from pinning_filter.cli.cloud.live import reading, session
+from pinning_filter.cloud.live import reading, session
 from pinning_filter.core import synthetic
-from pinning_filter.demo.cloud import STOCK_DRIVER
+from pinning_filter.demo.services import STOCK_DRIVER
 
 TWO_THREADS = {
     "hw__cpu_policy": "dedicated",

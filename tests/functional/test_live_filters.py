@@ -118,7 +118,7 @@ def test_server_groups_count(pair, rows):
         pair._api.post_server(
             {"server": body, "os:scheduler_hints": hints}
         )
-        pair._nova.finish()
+        pair.services.finish()
     _, answer = rows("explain", "on-left")
     assert {row["host"]: row["code"] for row in answer} == {
         "left": None,
@@ -233,7 +233,7 @@ def test_a_server_that_was_forced_to_a_host_is_judged_on_all(pair, rows, run):
         "availability_zone": "nova:left",
     }
     pair._api.post_server({"server": body})
-    pair._nova.finish()
+    pair.services.finish()
     _, answer = rows("explain", "forced")
     assert {row["host"]: row["fits"] for row in answer} == {
         "left": False,

@@ -35,19 +35,19 @@ def here(cloud, told):
 def act(cloud, server, action, arguments=None):
     """Ask for a move; casts are calls here, and their errors the API's."""
     with contextlib.suppress(client.OpenStackApiException):
-        cloud._nova.admin_api.post_server_action(
+        cloud.services.admin_api.post_server_action(
             server.id, {action: arguments}
         )
-    cloud._nova.finish()
+    cloud.services.finish()
 
 
 def shown(cloud, server):
-    return cloud._nova.admin_api.get_server(server.id)
+    return cloud.services.admin_api.get_server(server.id)
 
 
 def details(cloud, server, action):
     """What went wrong in an action, as whoever asked for it is shown."""
-    api = cloud._nova.admin_api
+    api = cloud.services.admin_api
     (found,) = (
         each
         for each in api.get_instance_actions(server.id)
@@ -125,8 +125,8 @@ def test_an_unshelve(cloud, here, told):
 
 
 def test_an_evacuation(cloud, here, told):
-    cloud._nova.computes["here"].stop()
-    api = cloud._nova.admin_api
+    cloud.services.computes["here"].stop()
+    api = cloud.services.admin_api
     (service,) = api.get_services(host="here", binary="nova-compute")
     api.put_service(service["id"], {"forced_down": True})
     act(cloud, here, "evacuate", {})

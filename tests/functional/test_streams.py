@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pinning_filter.cli.cloud.snapshot import Snapshot
+from pinning_filter.cloud.snapshot import Snapshot
 from tests.unit.cli import clouds
 
 UNBUFFERED = "PYTHONUNBUFFERED"

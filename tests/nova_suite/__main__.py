@@ -47,8 +47,9 @@ def swap() -> None:
     from nova.virt import libvirt
     from oslo_config import cfg
 
-    from pinning_filter import nova_fit, opts
+    from pinning_filter import opts
     from pinning_filter.compute import driver
+    from pinning_filter.nova import fit as nova_fit
     from pinning_filter.scheduler.filter import PinningFilter
 
     numa_topology_filter.NUMATopologyFilter = type(
@@ -56,7 +57,7 @@ def swap() -> None:
         (PinningFilter,),
         {"filter_all": filters.BaseHostFilter.filter_all},
     )
-    nova_fit.numa_fit_instance_to_host = telling(
+    nova_fit.numa_fit_instance_to_host = logged(
         nova_fit.numa_fit_instance_to_host
     )
     libvirt.LibvirtDriver = driver.PinningLibvirtDriver
@@ -64,12 +65,12 @@ def swap() -> None:
     nova_fit.install()
 
 
-def telling(fit: Callable[..., Any]) -> Callable[..., Any]:
+def logged(fit: Callable[..., Any]) -> Callable[..., Any]:
     """Log a fit as Nova's does: a test reads there which pCPU was free."""
     log = logging.getLogger("nova.virt.hardware")
 
     @functools.wraps(fit)
-    def fit_and_tell(host: Any, *args: Any, **kwargs: Any) -> Any:
+    def fit_and_log(host: Any, *args: Any, **kwargs: Any) -> Any:
         fitted = fit(host, *args, **kwargs)
         host_cells = {cell.id: cell for cell in host.cells} if host else {}
         for cell in fitted.cells if fitted else ():
@@ -82,7 +83,7 @@ def telling(fit: Callable[..., Any]) -> Callable[..., Any]:
             )
         return fitted
 
-    return fit_and_tell
+    return fit_and_log
 
 
 def main(arguments: list[str]) -> None:

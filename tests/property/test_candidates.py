@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from pinning_filter import nova_fit
 from pinning_filter.core.fit import beside, fit
+from pinning_filter.nova import fit as nova_fit
 from pinning_filter.scheduler import candidates
 from tests.property import twins, worlds
 

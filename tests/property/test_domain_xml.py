@@ -8,10 +8,10 @@ from hypothesis import assume, event, given, reject, settings
 from hypothesis import strategies as st
 from nova import exception, objects
 
-from pinning_filter import domain_xml
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
+from pinning_filter.libvirt import domain as domain_xml
 from tests.property import worlds
 from tests.unit import guests
 from tests.unit.guests import Guest

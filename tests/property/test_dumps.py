@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinning_filter.cli import main
-from pinning_filter.cli.cloud import dumpfile
+from pinning_filter.cloud import dumpfile
 from tests.unit.cli import clouds
 
 WHOLE = json.loads(json.dumps(dumpfile.write(clouds.several())))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import Phase, event, find, given, settings
 from hypothesis import strategies as st
 
-from pinning_filter.core.capacity import emptied
 from pinning_filter.core.fit import Strategy, fit
 from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import FOR_NOW, Refusal
 from pinning_filter.core.request import Request
+from pinning_filter.fleet.capacity import emptied
 from tests.property import oracle, worlds
 
 strategies = st.builds(Strategy, pack=st.booleans(), tight=st.booleans())

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from nova import exception, objects
 from nova.virt import hardware
 
-from pinning_filter import nova_guest
-from pinning_filter.domain_xml import Topology
+from pinning_filter.libvirt.domain import Topology
+from pinning_filter.nova import settings as nova_settings
 
 objects.register_all()
 
@@ -35,10 +35,10 @@ def test_the_topology_is_nova_s(vcpus, specs, properties):
         best = hardware.get_best_cpu_topology(flavor, image)
     except exception.NovaException as error:
         with pytest.raises(type(error)) as caught:
-            nova_guest.settings(flavor, image)
+            nova_settings.settings(flavor, image)
         assert str(caught.value) == str(error)
         return
-    found = nova_guest.settings(flavor, image).topology
+    found = nova_settings.settings(flavor, image).topology
     if specs or properties:
         assert found == Topology(best.sockets, best.cores, best.threads)
     else:

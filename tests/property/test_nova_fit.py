@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from nova import conf, exception, objects
 from nova.virt import hardware
 
-from pinning_filter import nova_fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.request import Request
+from pinning_filter.nova import fit as nova_fit
 from tests.property import oracle, twins, worlds
 
 Question = tuple[Host, Request, twins.Devices]

@@ -12,7 +12,8 @@ from nova import objects
 from nova.scheduler import weights
 from nova.virt import hardware
 
-from pinning_filter import nova_fit, nova_stats
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import stats as nova_stats
 from pinning_filter.scheduler.filter import PinningFilter
 from pinning_filter.scheduler.weigher import PinningWeigher
 from tests.unit.scheduler.test_filter import (
@@ -121,7 +122,7 @@ def test_a_host_is_judged_weighed_and_counted_or_refused(
 
 def _count(host: Any, spec_obj: objects.RequestSpec) -> None:
     """As Nova does with a host that was chosen."""
-    with nova_stats.told_by(host.stats):
+    with nova_stats.fitting_to(host.stats):
         fitted = nova_fit.numa_fit_instance_to_host(
             host.numa_topology,
             spec_obj.numa_topology,

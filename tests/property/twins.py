@@ -1,6 +1,6 @@
 """The engine's values as the objects that Nova has for the same.
 
-Written apart from ``nova_objects``, so that a slip there shows.
+Written apart from ``nova.guest_topology``, so that a slip there shows.
 """
 
 from __future__ import annotations

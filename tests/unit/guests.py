@@ -14,12 +14,14 @@ from typing import Any
 from nova import objects
 from nova.virt import hardware
 
-from pinning_filter import capabilities_xml, nova_guest, nova_objects
 from pinning_filter.core import cpuset
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
-from pinning_filter.domain_xml import Settings
+from pinning_filter.libvirt import capabilities as capabilities_xml
+from pinning_filter.libvirt.domain import Settings
+from pinning_filter.nova import guest_topology
+from pinning_filter.nova import settings as nova_settings
 
 DATA = pathlib.Path(__file__).parent / "data"
 ONE_CELL = "1-cell"  # 2 cores without SMT
@@ -115,12 +117,12 @@ def placed(guest: Guest, **settings: Any) -> Placed:
     asked = hardware.numa_get_constraints(flavor, image)
     if asked is None:
         raise NotPlaced("the flavor and the image ask for no NUMA cell")
-    placement = fit(host_of(guest), nova_objects.request_from_nova(asked))
+    placement = fit(host_of(guest), guest_topology.request_from_nova(asked))
     if not isinstance(placement, Placement):
         raise NotPlaced(placement.text)
     return Placed(
         placement,
-        nova_guest.settings(
+        nova_settings.settings(
             flavor,
             image,
             shared_set=cpuset.parse(guest.shared),
@@ -129,7 +131,7 @@ def placed(guest: Guest, **settings: Any) -> Placed:
         ),
         flavor,
         image,
-        nova_objects.instance_topology(placement, asked),
+        guest_topology.instance_topology(placement, asked),
     )
 
 

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 
 from pinning_filter.core import cpuset
-from pinning_filter.core.errors import shown
+from pinning_filter.core.text import shown
 
 #: The largest number that Nova's API takes, and its databases.
 LARGEST = (1 << 31) - 1

@@ -10,13 +10,15 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from pinning_filter.cli import patience
-from pinning_filter.cli.cloud.snapshot import Node, Snapshot
-from pinning_filter.cli.inputs import arguments, source
-from pinning_filter.cli.output import InputError, warn
+from pinning_filter.cli import progress
+from pinning_filter.cli.inputs import arguments
+from pinning_filter.cli.output import warn
+from pinning_filter.cloud import source
+from pinning_filter.cloud.snapshot import Node, Snapshot
+from pinning_filter.core.errors import InputError
 
 if TYPE_CHECKING:
-    from pinning_filter.cli.cloud.live.session import Session
+    from pinning_filter.cloud.live.session import Session
 
 #: Seconds that a cell may take to answer.
 _PATIENCE = 60
@@ -81,9 +83,9 @@ def read(
         snapshot = _of_file(files[0])
     else:
         mine = session(args)
-        from pinning_filter.cli.cloud.live import cloud
+        from pinning_filter.cloud.live import cloud
 
-        with patience.waiting("Reading the cloud"):
+        with progress.spinner("Reading the cloud"):
             snapshot = cloud.snapshot(
                 mine, guests=guests, with_placement=placement
             )
@@ -110,7 +112,7 @@ def session(args: argparse.Namespace) -> Session:
 
     :raises InputError: if nova.conf has no database.
     """
-    from pinning_filter.cli.cloud.live.session import Session
+    from pinning_filter.cloud.live.session import Session
 
     return Session(args.config_file, args.config_dir, args.timeout)
 

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
 
-from pinning_filter.cli.cloud.snapshot import Flavor, Snapshot
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
-from pinning_filter.cli.output import InputError
+from pinning_filter.cloud import flavors as cloud_flavors
+from pinning_filter.cloud.snapshot import Snapshot
+from pinning_filter.core.errors import InputError
 from pinning_filter.core.request import Request
-
-
-def named(name: str, snapshot: Snapshot) -> Flavor:
-    """The flavor of this name.
-
-    :raises InputError: naming those that there are.
-    """
-    for flavor in snapshot.flavors:
-        if flavor.name == name:
-            return flavor
-    known = ", ".join(flavor.name for flavor in snapshot.flavors[:10])
-    raise InputError(
-        f"--flavor: there is no flavor {name!r}; there are {known or 'none'}"
-        + (", ..." if len(snapshot.flavors) > 10 else "")
-    )
 
 
 def wanted(
@@ -35,7 +20,7 @@ def wanted(
     :raises InputError: if none does, or one that is named does not.
     """
     found = _asked_for(args, snapshot) or _in_use(args, snapshot)
-    found = found or _pinning(snapshot)
+    found = found or cloud_flavors.pinned(snapshot)
     if not found:
         raise InputError(
             "the cloud has no flavor that pins vCPUs; give one with --vcpus, "
@@ -51,7 +36,7 @@ def of_interest(
     return (
         _named(args, snapshot)
         or _in_use(args, snapshot)
-        or _pinning(snapshot)
+        or cloud_flavors.pinned(snapshot)
     )
 
 
@@ -64,7 +49,7 @@ def _asked_for(
     found = _named(args, snapshot)
     if args.vcpus is not None:
         guest = guest_inputs.read_guest(args)
-        if guest.request is None or not _pins(guest.request):
+        if guest.request is None or not cloud_flavors.pins(guest.request):
             raise InputError(
                 "--vcpus: such a guest pins no vCPUs; add --property "
                 "hw:cpu_policy=dedicated"
@@ -79,7 +64,8 @@ def _named(
 ) -> dict[str, Request]:
     found = {}
     for name in args.flavor:
-        request = _request(named(name, snapshot))
+        flavor = cloud_flavors.named(name, snapshot)
+        request = cloud_flavors.request(flavor)
         if request is None:
             raise InputError(f"--flavor: {name!r} pins no vCPUs")
         found[name] = request
@@ -90,42 +76,9 @@ def _in_use(
     args: argparse.Namespace, snapshot: Snapshot
 ) -> dict[str, Request]:
     """Those that guests have."""
-    if cloud_inputs.is_live(args):
-        from pinning_filter.cli.cloud.live import cloud
+    if not cloud_inputs.is_live(args):
+        return cloud_flavors.of_guests(snapshot)
+    from pinning_filter.cloud.live import cloud
 
-        used = cloud.flavors_in_use(cloud_inputs.session(args))
-        return _pinning(snapshot, used)
-    found = {
-        guest.flavor: guest.request
-        for node in snapshot.nodes
-        for guest in node.guests
-        if _pins(guest.request)
-    }
-    return dict(sorted(found.items()))
-
-
-def _pinning(
-    snapshot: Snapshot, names: Collection[str] | None = None
-) -> dict[str, Request]:
-    """The flavors of these names that pin something; None: of any name."""
-    return {
-        flavor.name: request
-        for flavor in sorted(snapshot.flavors, key=lambda each: each.name)
-        if (names is None or flavor.name in names)
-        and (request := _request(flavor))
-    }
-
-
-def _request(flavor: Flavor) -> Request | None:
-    from pinning_filter.cli.inputs import nova
-
-    guest = nova.read(
-        nova.flavor(flavor), nova.image({}), f"flavor {flavor.name!r}"
-    )
-    if guest.request is None or not _pins(guest.request):
-        return None
-    return guest.request
-
-
-def _pins(request: Request) -> bool:
-    return any(cell.dedicated for cell in request.cells)
+    used = cloud.flavors_in_use(cloud_inputs.session(args))
+    return cloud_flavors.pinned(snapshot, used)

@@ -6,15 +6,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pinning_filter.cli.inputs import arguments
-from pinning_filter.core import cpuset
+from pinning_filter.cli.output import warn
+from pinning_filter.core.request import MOST_VCPUS
 
 if TYPE_CHECKING:
-    from pinning_filter.cli.inputs import nova
-
-#: A guest of more has vCPUs for which no machine has pCPUs. Nova takes long
-#: to read it, and longer the larger it is.
-MOST_VCPUS = cpuset.LARGEST_ID + 1
-
+    from pinning_filter.nova import guest as nova_guest
 
 def add_guest_arguments(
     parser: argparse.ArgumentParser, *, required: bool = True
@@ -48,13 +44,24 @@ def add_guest_arguments(
         )
 
 
-def read_guest(args: argparse.Namespace) -> nova.Guest:
+def read_guest(args: argparse.Namespace) -> nova_guest.Guest:
     """The guest that :func:`add_guest_arguments` asked for.
 
     :raises InputError: in Nova's words, for what its API would refuse.
     """
-    from pinning_filter.cli.inputs import nova
+    from pinning_filter.nova import guest as nova_guest
 
-    return nova.guest(
+    warn_ignored(args)
+    return nova_guest.guest(
         args.vcpus, args.ram, dict(args.property), dict(args.image_property)
     )
+
+
+def warn_ignored(args: argparse.Namespace) -> None:
+    """Warn of keys that Nova passes over where they were given."""
+    from pinning_filter.nova import guest as nova_guest
+
+    for text in nova_guest.ignored(
+        dict(args.property), dict(args.image_property)
+    ):
+        warn(text)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Set as AbstractSet
 
-from pinning_filter.cli.cloud.snapshot import Snapshot
-from pinning_filter.cli.inputs import arguments, source
-from pinning_filter.cli.output import InputError
+from pinning_filter.cli.inputs import arguments
+from pinning_filter.cloud import source
+from pinning_filter.cloud.snapshot import Snapshot
 from pinning_filter.core import cpuset
+from pinning_filter.core.errors import InputError
 from pinning_filter.core.host import Host, HostCell
 
 

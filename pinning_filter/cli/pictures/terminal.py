@@ -12,33 +12,33 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from pinning_filter.cli.cloud.snapshot import Node
-from pinning_filter.cli.columns import one_line
-from pinning_filter.cli.pictures.seats import (
-    Seat,
-    State,
+from pinning_filter.cli.pictures.occupancy import (
+    PcpuState,
+    PcpuUse,
     cores_of,
     in_order,
-    seats,
+    pcpu_uses,
 )
+from pinning_filter.cloud.snapshot import Node
 from pinning_filter.core import cpuset
 from pinning_filter.core.host import HostCell
+from pinning_filter.core.text import one_line
 
 #: Readable on light and on dark terminals.
 _COLOURS = ("green", "yellow", "blue", "magenta", "cyan", "red")
 _MARKS = {
-    State.FREE: ".",
-    State.TAKEN: "#",
-    State.SHARED: "~",
-    State.CLOSED: "x",
+    PcpuState.FREE: ".",
+    PcpuState.TAKEN: "#",
+    PcpuState.SHARED: "~",
+    PcpuState.CLOSED: "x",
 }
 _MEANINGS = {
-    State.EMULATOR: ("*", "after a letter: that guest's emulator threads"),
-    State.IDLE: ("-", "after a letter: idle, its core is that guest's"),
-    State.FREE: (".", "free"),
-    State.TAKEN: ("#", "taken by a guest that is not known here"),
-    State.SHARED: ("~", "for floating vCPUs"),
-    State.CLOSED: ("x", "not for guests"),
+    PcpuState.EMULATOR: ("*", "after a letter: that guest's emulator threads"),
+    PcpuState.IDLE: ("-", "after a letter: idle, its core is that guest's"),
+    PcpuState.FREE: (".", "free"),
+    PcpuState.TAKEN: ("#", "taken by a guest that is not known here"),
+    PcpuState.SHARED: ("~", "for floating vCPUs"),
+    PcpuState.CLOSED: ("x", "not for guests"),
 }
 _LABEL = 10
 _LONGEST_NAME = 40
@@ -52,21 +52,22 @@ def draw(node: Node, width: int = 79) -> Iterator[Text]:
     if node.host is None:
         yield Text("  reports no NUMA topology")
         return
-    seated = seats(node)
+    uses = pcpu_uses(node)
     letters = list(itertools.islice(_letters(), len(node.guests)))
     signs = any(
-        seat.state in (State.EMULATOR, State.IDLE) for seat in seated.values()
+        use.state in (PcpuState.EMULATOR, PcpuState.IDLE)
+        for use in uses.values()
     )
     slot = max(map(len, letters), default=1) + signs + 1
-    numbers = len(str(max(seated, default=0)))
+    numbers = len(str(max(uses, default=0)))
     for cell in node.host.cells:
-        yield from _cell(cell, seated, letters, slot, numbers, width)
+        yield from _cell(cell, uses, letters, slot, numbers, width)
     for index, line in enumerate(_guests(node)):
         letter = letters[index]
         yield Text.assemble(
             "  ", (f"{letter:>{slot}}", _style(index)), f"  {line}"
         )
-    states = {seat.state for seat in seated.values()}
+    states = {use.state for use in uses.values()}
     for state, (mark, meaning) in _MEANINGS.items():
         if state in states:
             yield Text(f"  {mark:>{slot}}  {meaning}")
@@ -85,7 +86,7 @@ def _title(node: Node) -> Text:
 
 def _cell(
     cell: HostCell,
-    seated: dict[int, Seat],
+    uses: dict[int, PcpuUse],
     letters: list[str],
     slot: int,
     numbers: int,
@@ -103,17 +104,17 @@ def _cell(
             line.append("[")
             for number, pcpu in enumerate(core):
                 line.append(" " if number else "")
-                mark, style = _mark(seated[pcpu], letters)
+                mark, style = _mark(uses[pcpu], letters)
                 line.append(f"{mark:>{slot - 1}}", style=style)
             line.append("]")
         yield line
 
 
-def _mark(seat: Seat, letters: list[str]) -> tuple[str, str]:
-    if seat.guest is None:
-        return _MARKS[seat.state], "dim" if seat.state != State.FREE else ""
-    sign = "" if seat.state is State.VCPU else _MEANINGS[seat.state][0]
-    return letters[seat.guest] + sign, _style(seat.guest)
+def _mark(use: PcpuUse, letters: list[str]) -> tuple[str, str]:
+    if use.guest is None:
+        return _MARKS[use.state], "dim" if use.state != PcpuState.FREE else ""
+    sign = "" if use.state is PcpuState.VCPU else _MEANINGS[use.state][0]
+    return letters[use.guest] + sign, _style(use.guest)
 
 
 def _letters() -> Iterator[str]:

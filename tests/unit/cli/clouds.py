@@ -2,8 +2,8 @@
 
 import json
 
-from pinning_filter.cli.cloud import dumpfile
-from pinning_filter.cli.cloud.snapshot import (
+from pinning_filter.cloud import dumpfile
+from pinning_filter.cloud.snapshot import (
     Aggregate,
     Flavor,
     Inventory,
@@ -12,11 +12,11 @@ from pinning_filter.cli.cloud.snapshot import (
     Snapshot,
 )
 from pinning_filter.core import synthetic, usage
-from pinning_filter.core.cloud import Guest
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
 from pinning_filter.core.strategy import Strategy
+from pinning_filter.fleet.hosts import Guest
 
 DEDICATED = {"hw:cpu_policy": "dedicated"}
 #: A name that would be markup, a script, or a terminal's command.

@@ -9,11 +9,10 @@ import sys
 
 import pytest
 
-from pinning_filter.cli.cloud import dumpfile
-from pinning_filter.cli.cloud.snapshot import Flavor, Inventory, Node, Snapshot
-from pinning_filter.cli.output import InputError
+from pinning_filter.cloud import dumpfile
+from pinning_filter.cloud.snapshot import Flavor, Inventory, Node, Snapshot
 from pinning_filter.core import synthetic
-from pinning_filter.core.errors import Invalid
+from pinning_filter.core.errors import InputError, Invalid
 from pinning_filter.core.host import Pages
 from pinning_filter.core.strategy import Strategy
 from tests.unit.cli import clouds

@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from pinning_filter.cli.cloud.snapshot import Flavor, Snapshot
+from pinning_filter.cloud.snapshot import Flavor, Snapshot
 from tests.unit.cli import clouds
 
 FOUR = "cell:1(memory=16GiB) core:4"

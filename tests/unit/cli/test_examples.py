@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from pinning_filter import nova_guest
+from pinning_filter.nova import settings as nova_settings
 
 TOP = pathlib.Path(__file__).parents[3]
 _BLOCK = re.compile(r"^\.\. code-block:: console\n\n((?:   .*\n|\n)+)", re.M)
@@ -34,7 +34,7 @@ EXAMPLES = [
 def test_example(pinning_filter, arguments, answer):
     given = pinning_filter(*arguments)
     lines = (given.out + given.err).rstrip().split("\n")
-    if not nova_guest.IOTHREADS:
+    if not nova_settings.IOTHREADS:
         # Examples show what a guest gets from Nova 33 on.
         answer = re.sub(r"^ *<iothread.*\n", "", answer, flags=re.M)
     assert "\n".join(line.rstrip() for line in lines) + "\n" == answer

@@ -8,7 +8,7 @@ from nova import objects
 from oslo_serialization import jsonutils
 
 from pinning_filter.cli.inputs import host
-from pinning_filter.cli.output import InputError
+from pinning_filter.core.errors import InputError
 from pinning_filter.core.host import Pages
 
 CAPABILITIES = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinning_filter.cli.cloud.snapshot import Flavor, Snapshot
+from pinning_filter.cloud.snapshot import Flavor, Snapshot
 from tests.unit.cli import clouds
 
 #: More than any machine has, and so much that it would take minutes.

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from pinning_filter.cli.cloud.snapshot import Snapshot
+from pinning_filter.cloud.snapshot import Snapshot
 from tests.unit.cli import clouds
 
 

@@ -11,9 +11,10 @@ from nova.virt import hardware
 from nova.virt.libvirt import driver as libvirt_driver_module
 from oslo_utils import importutils
 
-from pinning_filter import nova_fit, nova_stats
 from pinning_filter.compute import launcher
 from pinning_filter.compute.driver import PinningLibvirtDriver
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import stats as nova_stats
 from tests.unit.guests import GUESTS, capabilities, options, placed
 from tests.unit.nova_libvirt import guest_document, libvirt_driver
 
@@ -144,10 +145,10 @@ def test_a_live_migration_keeps_emulator_threads_on_the_first_cell():
 
 def test_a_guest_on_a_cell_that_is_gone_keeps_nova_s_document(monkeypatch):
     guest = GUESTS["two threads of one core"]
-    read = "pinning_filter.nova_objects.placement_from_nova"
+    read = "pinning_filter.nova.guest_topology.placement_from_nova"
 
     def gone(host, topology):
-        raise nova_fit.nova_objects.InvalidHost("host", ["no cell 7"])
+        raise nova_fit.guest_topology.InvalidHost("host", ["no cell 7"])
 
     monkeypatch.setattr(read, gone)
     assert document(guest) == stock_document(guest)

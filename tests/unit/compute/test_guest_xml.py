@@ -8,7 +8,7 @@ from pinning_filter.compute import guest_xml
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.request import GuestCell, Request
-from pinning_filter.domain_xml import Settings
+from pinning_filter.libvirt.domain import Settings
 from tests.unit.guests import GUESTS, capabilities, options, placed
 from tests.unit.nova_libvirt import guest_document, libvirt_driver
 

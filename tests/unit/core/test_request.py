@@ -3,12 +3,7 @@ from typing import Any
 import pytest
 
 from pinning_filter.core.errors import InvalidRequest
-from pinning_filter.core.request import (
-    CpuPolicy,
-    GuestCell,
-    PageSize,
-    Request,
-)
+from pinning_filter.core.request import CpuPolicy, GuestCell, PageSize, Request
 
 ONE = GuestCell(dedicated=frozenset({0}))
 

@@ -9,7 +9,6 @@ from nova import objects
 from nova.pci import stats
 from nova.scheduler.filters import numa_topology_filter
 
-from pinning_filter import nova_fit
 from pinning_filter.core import cpuset, synthetic
 from pinning_filter.core.request import (
     CpuPolicy,
@@ -17,6 +16,7 @@ from pinning_filter.core.request import (
     Request,
     ThreadPolicy,
 )
+from pinning_filter.nova import fit as nova_fit
 from pinning_filter.scheduler import filter as filter_module
 from pinning_filter.scheduler.filter import PinningFilter
 from tests.property import twins

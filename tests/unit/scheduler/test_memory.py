@@ -10,8 +10,9 @@ import pytest
 from nova import objects
 from nova.scheduler import weights
 
-from pinning_filter import nova_fit, nova_stats
-from pinning_filter.core import score
+from pinning_filter.fleet import score
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import stats as nova_stats
 from pinning_filter.scheduler import filter as filter_module
 from pinning_filter.scheduler import question
 from pinning_filter.scheduler.filter import PinningFilter
@@ -29,7 +30,11 @@ from tests.unit.scheduler.test_filter import (
 
 LINE = "cell:2 core:2 pu:2"
 #: What is remembered beside hosts and requests.
-CACHES = ((question, "_asked"), (nova_stats, "_told"), (score, "_by_pcpu"))
+CACHES = (
+    (question, "_asked"),
+    (nova_stats, "_parse_caches"),
+    (score, "_by_pcpu"),
+)
 
 
 @pytest.fixture(autouse=True)

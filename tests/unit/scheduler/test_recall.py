@@ -3,8 +3,9 @@
 import pytest
 from nova import conf, objects
 
-from pinning_filter import nova_fit, nova_host
 from pinning_filter.core.refusal import Refusal
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import host as nova_host
 from pinning_filter.scheduler import filter as filter_module
 from pinning_filter.scheduler.filter import PinningFilter
 from pinning_filter.scheduler.question import Question
@@ -169,9 +170,9 @@ def test_guests_with_networks_are_remembered_each_with_its_own(fits):
 
 def test_a_host_is_compared_with_what_is_known_of_it_once(monkeypatch):
     looked = []
-    says = nova_host._says
+    says = nova_host._contents
     monkeypatch.setattr(
-        nova_host, "_says", lambda cell: looked.append(cell) or says(cell)
+        nova_host, "_contents", lambda cell: looked.append(cell) or says(cell)
     )
     host = host_near_networks()
     asked = spec(dedicated(2), network_metadata=near(physnets={"data"}))
@@ -210,5 +211,5 @@ def test_many_questions_do_not_grow_without_end():
     host, the_filter = HostState("cell:1 core:64"), PinningFilter()
     for vcpus in range(1, 50):
         answer(host, spec(dedicated(vcpus)), the_filter)
-    known = nova_host.known(host.numa_topology)
+    known = nova_host.cached(host.numa_topology)
     assert 0 < len(known.answers) <= 32

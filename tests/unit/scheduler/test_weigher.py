@@ -4,8 +4,8 @@ import pytest
 from nova import conf, objects
 from nova.scheduler import weights
 
-from pinning_filter import nova_fit
 from pinning_filter.core.request import CpuPolicy, GuestCell, Request
+from pinning_filter.nova import fit as nova_fit
 from pinning_filter.scheduler import answers, weigher
 from pinning_filter.scheduler.filter import PinningFilter
 from pinning_filter.scheduler.weigher import PinningWeigher
@@ -121,8 +121,8 @@ def test_an_answer_for_another_usage_does_not_count():
 def test_answers_belong_to_one_request():
     hosts, asked = three_hosts(), spec(dedicated(2))
     list(PinningFilter().filter_all(hosts, asked))
-    assert len(answers.kept_with(asked)) == 3
-    assert answers.kept_with(spec(dedicated(2))) == {}
+    assert len(answers.of_request(asked)) == 3
+    assert answers.of_request(spec(dedicated(2))) == {}
 
 
 def floating():

@@ -19,15 +19,15 @@ from typing import Any
 
 import jinja2
 
-from pinning_filter.cli.cloud.snapshot import Node, Snapshot
-from pinning_filter.cli.columns import one_line
-from pinning_filter.cli.judging.rooms import rooms
-from pinning_filter.cli.pictures.seats import cores_of, in_order, seats
+from pinning_filter.cli.pictures.occupancy import cores_of, in_order, pcpu_uses
+from pinning_filter.cloud.room import room_by_flavor
+from pinning_filter.cloud.snapshot import Node, Snapshot
 from pinning_filter.core import cpuset
-from pinning_filter.core.capacity import Capacity, Room, pcpus_of
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.request import Request
 from pinning_filter.core.strategy import SPREAD, Strategy
+from pinning_filter.core.text import one_line
+from pinning_filter.fleet.capacity import Capacity, Room, pcpus_of
 
 
 def page(
@@ -92,7 +92,7 @@ def _host(
     node = in_order(node)
     host = node.host
     cells = host.cells if host else ()
-    seated = seats(node)
+    uses = pcpu_uses(node)
     return {
         "name": one_line(node.name),
         "cell": one_line(node.cell),
@@ -101,12 +101,12 @@ def _host(
         "known": host is not None,
         "free": host.free_pcpus if host else 0,
         "total": sum(len(cell.dedicated) for cell in cells),
-        "lost": _lost(rooms(counter, node, wanted), wanted),
+        "lost": _lost(room_by_flavor(counter, node, wanted), wanted),
         "others": node.others,
         "cells": [_cell(cell) for cell in cells],
-        "seats": [
-            [pcpu, seat.state.value, seat.guest, seat.vcpu]
-            for pcpu, seat in seated.items()
+        "pcpus": [
+            [pcpu, use.state.value, use.guest, use.vcpu]
+            for pcpu, use in uses.items()
         ],
         "guests": [
             {

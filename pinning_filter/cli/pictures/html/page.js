@@ -156,8 +156,8 @@
     closed: `x: ${meanings.closed}`,
   };
 
-  function tell(host, seat) {
-    const [pcpu, state, guest, vcpu] = seat;
+  function tell(host, use) {
+    const [pcpu, state, guest, vcpu] = use;
     if (guest === null) return `pCPU ${pcpu}: ${meanings[state]}`;
     const who = host.guests[guest];
     const what = {
@@ -183,11 +183,11 @@
     }
   }
 
-  function drawCore(host, seats, core) {
+  function drawCore(host, pcpus, core) {
     const box = make("div", "core");
     for (const pcpu of core) {
-      const seat = seats.get(pcpu);
-      const [, state, guest, vcpu] = seat;
+      const use = pcpus.get(pcpu);
+      const [, state, guest, vcpu] = use;
       const button = make("button", `pcpu ${state}`);
       button.type = "button";
       button.tabIndex = -1;
@@ -199,7 +199,7 @@
         button.dataset.guest = guest;
         button.style.setProperty("--hue", hue(guest));
       }
-      const told = tell(host, seat);
+      const told = tell(host, use);
       button.setAttribute("aria-label", told);
       const show = () => {
         by("told").textContent = told;
@@ -212,7 +212,7 @@
     return box;
   }
 
-  function drawCell(host, seats, cell) {
+  function drawCell(host, pcpus, cell) {
     const box = make("div", "cell");
     const title = make("b", "", `NUMA cell ${cell.id}`);
     const huge = cell.pages.filter(([size, total]) => size > 64 && total);
@@ -230,11 +230,11 @@
       inner.append(make("b", "", `L3 ${number}`));
       for (const core of within) {
         left.delete(core);
-        inner.append(drawCore(host, seats, core));
+        inner.append(drawCore(host, pcpus, core));
       }
       box.append(inner);
     });
-    for (const core of left) box.append(drawCore(host, seats, core));
+    for (const core of left) box.append(drawCore(host, pcpus, core));
     return box;
   }
 
@@ -262,10 +262,10 @@
       host.closed,
     ].filter(Boolean).join(", ");
     by("told").textContent = hint;
-    const seats = new Map(host.seats.map((seat) => [seat[0], seat]));
+    const pcpus = new Map(host.pcpus.map((use) => [use[0], use]));
     by("machine").replaceChildren(
-      ...host.cells.map((cell) => drawCell(host, seats, cell)));
-    const states = new Set(host.seats.map((seat) => seat[1]));
+      ...host.cells.map((cell) => drawCell(host, pcpus, cell)));
+    const states = new Set(host.pcpus.map((use) => use[1]));
     by("legend").textContent = Object.keys(signs)
       .filter((state) => states.has(state))
       .map((state) => signs[state]).join("; ");

@@ -1,0 +1,331 @@
+"""A snapshot of a cloud <-> the JSON that ``pinning-filter dump`` writes.
+
+The form is fixed by ``dump.schema.json`` beside this file, which everything
+that is read is checked against, so the reader below may trust its input.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from typing import Any
+
+import fastjsonschema
+
+from pinning_filter.cloud.snapshot import (
+    Aggregate,
+    Flavor,
+    Inventory,
+    Node,
+    Provider,
+    Snapshot,
+)
+from pinning_filter.core import cpuset
+from pinning_filter.core.errors import InputError
+from pinning_filter.core.host import Host, HostCell, Pages
+from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.core.request import (
+    CpuPolicy,
+    GuestCell,
+    Request,
+    ThreadPolicy,
+)
+from pinning_filter.core.strategy import Strategy
+from pinning_filter.core.text import MOST_SHOWN
+from pinning_filter.fleet.hosts import Guest
+
+#: How a dump is told from other JSON.
+FORMAT = "pinning-filter dump"
+VERSION = 1
+
+
+def write(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as plain JSON values."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "taken": snapshot.taken,
+        "unreachable": dict(snapshot.unreachable),
+        "filters": snapshot.filters and list(snapshot.filters),
+        "pci_aliases": list(snapshot.pci_aliases),
+        "flavors": [
+            {**_fields(flavor), "extra_specs": dict(flavor.extra_specs)}
+            for flavor in snapshot.flavors
+        ],
+        "hosts": [_write_node(node) for node in snapshot.nodes],
+    }
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {
+        field.name: getattr(value, field.name)
+        for field in dataclasses.fields(value)
+    }
+
+
+def _write_node(node: Node) -> dict[str, Any]:
+    host = node.host
+    return {
+        "name": node.name,
+        "cell": node.cell,
+        "zone": node.zone,
+        "closed": node.closed,
+        "problem": node.problem,
+        "aggregates": [
+            {"name": each.name, "metadata": dict(each.metadata)}
+            for each in node.aggregates
+        ],
+        "provider": node.provider and {
+            "traits": sorted(node.provider.traits),
+            "inventories": {
+                name: _fields(inventory)
+                for name, inventory in sorted(
+                    node.provider.inventories.items()
+                )
+            },
+        },
+        "numa": host and {
+            "cpu_ratio": host.cpu_ratio,
+            "ram_ratio": host.ram_ratio,
+            "cells": [_write_cell(cell) for cell in host.cells],
+        },
+        "pci_pools": [dict(pool) for pool in node.pci_pools],
+        "guests": [_write_guest(guest) for guest in node.guests],
+        "others": node.others,
+        "strategy": node.strategy and _fields(node.strategy),
+        "plain_nova": node.plain_nova,
+    }
+
+
+def _write_cell(cell: HostCell) -> dict[str, Any]:
+    return {
+        "id": cell.id,
+        "socket": cell.socket,
+        "dedicated": cpuset.format(cell.dedicated),
+        "pinned": cpuset.format(cell.pinned),
+        "shared": cpuset.format(cell.shared),
+        "shared_used": cell.shared_used,
+        "cores": [cpuset.format(core) for core in cell.siblings],
+        "caches": [cpuset.format(cache) for cache in cell.caches],
+        "memory_kib": cell.memory_kib,
+        "memory_used_kib": cell.memory_used_kib,
+        "pages": [pages._asdict() for pages in cell.pages],
+        "physnets": sorted(cell.physnets),
+        "tunneled": cell.tunneled,
+        "distances": {str(to): far for to, far in cell.distances.items()},
+    }
+
+
+def _write_guest(guest: Guest) -> dict[str, Any]:
+    request = guest.request
+    return {
+        "id": guest.id,
+        "name": guest.name,
+        "flavor": guest.flavor,
+        "fixed": guest.fixed,
+        "cpu_policy": request.cpu_policy.value,
+        "thread_policy": request.thread_policy.value,
+        "emulator_isolated": request.emulator_isolated,
+        "physnets": sorted(request.physnets),
+        "tunneled": request.tunneled,
+        "cells": [
+            {
+                "dedicated": cpuset.format(asked.dedicated),
+                "shared": cpuset.format(asked.shared),
+                "memory_kib": asked.memory_kib,
+                "page_size": asked.page_size,
+                "host_cell": placed.host_cell.id,
+                "pinning": {
+                    str(vcpu): pcpu
+                    for vcpu, pcpu in sorted(placed.pinning.items())
+                },
+                "reserved": cpuset.format(placed.reserved),
+                "page_size_kib": placed.page_size_kib,
+            }
+            for asked, placed in zip(
+                request.cells, guest.placement.cells, strict=True
+            )
+        ],
+    }
+
+
+def is_dump(data: object) -> bool:
+    """Whether JSON says that it is a dump."""
+    return isinstance(data, dict) and data.get("format") == FORMAT
+
+
+def read(data: Any) -> Snapshot:
+    """A snapshot from plain JSON values.
+
+    :raises InputError: naming the place in the file, and what is wrong there.
+    :raises Invalid: if it is a cloud that cannot be.
+    """
+    if data.get("version") != VERSION:
+        version = repr(data.get("version"))[:MOST_SHOWN]
+        raise InputError(
+            f"a dump of version {version}; this pinning-filter reads version "
+            f"{VERSION}"
+        )
+    try:
+        _validator()(data)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise InputError(_complaint(error)) from error
+    nodes = map(_read_node, data["hosts"])
+    snapshot = Snapshot(
+        tuple(sorted(nodes, key=lambda node: node.name)),
+        tuple(Flavor(**flavor) for flavor in data["flavors"]),
+        data["unreachable"],
+        data["taken"],
+        # These two came later than the rest.
+        data.get("filters") and tuple(data["filters"]),
+        tuple(map(_read_alias, data.get("pci_aliases", ()))),
+    )
+    snapshot.cloud()  # complains of names that repeat
+    return snapshot
+
+
+def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:
+    """What of the dump is not as the schema has it, and what is."""
+    name = error.name or "data"
+    where = name.removeprefix("data").lstrip(".") or "the dump"
+    allowed = error.definition
+    if error.rule == "additionalProperties" and "properties" in allowed:
+        known = allowed["properties"]
+        unknown = sorted(error.value.keys() - known.keys())
+        return (
+            f"{where}: there is no key {_listed(unknown)}, only "
+            + _listed(known)
+        )
+    if error.rule == "required":
+        needed = allowed["required"]
+        missing = (key for key in needed if key not in error.value)
+        return f"{where}: missing: {_listed(missing)}"
+    return error.message.replace(name, where, 1)[:300]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(name[:MOST_SHOWN] for name in names)
+
+
+def _read_alias(text: str) -> str:
+    try:
+        known = isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        known = False
+    if not known:
+        raise InputError(
+            f"pci_aliases: {text[:MOST_SHOWN]!r} is no JSON object"
+        )
+    return text
+
+
+@functools.cache
+def _validator() -> Any:
+    text = (resources.files(__package__) / "dump.schema.json").read_text()
+    return fastjsonschema.compile(json.loads(text))
+
+
+def _read_node(data: Mapping[str, Any]) -> Node:
+    host = None
+    try:
+        if data["numa"] is not None:
+            host = Host(
+                tuple(_read_cell(cell) for cell in data["numa"]["cells"]),
+                data["numa"]["cpu_ratio"],
+                data["numa"]["ram_ratio"],
+            ).check()
+        guests = tuple(_read_guest(guest, host) for guest in data["guests"])
+    except ValueError as error:
+        # Invalid is one of them; a CPU list that is none is another.
+        raise InputError(f"host {data['name']}: {error}") from error
+    provider = data["provider"]
+    strategy = data.get("strategy")  # these two came later than the rest
+    return Node(
+        name=data["name"],
+        host=host,
+        guests=guests,
+        others=data["others"],
+        closed=data["closed"],
+        problem=data["problem"],
+        cell=data["cell"],
+        zone=data["zone"],
+        aggregates=tuple(Aggregate(**each) for each in data["aggregates"]),
+        provider=provider
+        and Provider(
+            {
+                name: Inventory(**inventory)
+                for name, inventory in provider["inventories"].items()
+            },
+            frozenset(provider["traits"]),
+        ),
+        pci_pools=tuple(data["pci_pools"]),
+        strategy=strategy and Strategy(**strategy),
+        plain_nova=data.get("plain_nova", False),
+    )
+
+
+def _read_cell(data: Mapping[str, Any]) -> HostCell:
+    return HostCell(
+        id=data["id"],
+        dedicated=cpuset.parse(data["dedicated"]),
+        pinned=cpuset.parse(data["pinned"]),
+        siblings=tuple(map(cpuset.parse, data["cores"])),
+        shared=cpuset.parse(data["shared"]),
+        shared_used=data["shared_used"],
+        memory_kib=data["memory_kib"],
+        memory_used_kib=data["memory_used_kib"],
+        pages=tuple(Pages(**pages) for pages in data["pages"]),
+        socket=data["socket"],
+        physnets=frozenset(data["physnets"]),
+        tunneled=data["tunneled"],
+        caches=tuple(map(cpuset.parse, data["caches"])),
+        distances={int(to): far for to, far in data["distances"].items()},
+    )
+
+
+def _read_guest(data: Mapping[str, Any], host: Host | None) -> Guest:
+    cells = {cell.id: cell for cell in host.cells} if host else {}
+    asked = tuple(
+        GuestCell(
+            cpuset.parse(cell["dedicated"]),
+            cpuset.parse(cell["shared"]),
+            cell["memory_kib"],
+            cell["page_size"],
+        )
+        for cell in data["cells"]
+    )
+    request = Request(
+        asked,
+        CpuPolicy(data["cpu_policy"]),
+        ThreadPolicy(data["thread_policy"]),
+        data["emulator_isolated"],
+        frozenset(data["physnets"]),
+        data["tunneled"],
+    )
+    placed = []
+    for guest_cell, cell in zip(asked, data["cells"], strict=True):
+        if cell["host_cell"] not in cells:
+            raise ValueError(
+                f"guest {data['id']}: there is no host cell "
+                f"{cell['host_cell']}"
+            )
+        placed.append(
+            CellPlacement(
+                guest_cell,
+                cells[cell["host_cell"]],
+                {int(vcpu): pcpu for vcpu, pcpu in cell["pinning"].items()},
+                cell["page_size_kib"],
+                cpuset.parse(cell["reserved"]),
+            )
+        )
+    return Guest(
+        data["id"],
+        request,
+        Placement(request, tuple(placed)),
+        data["name"],
+        data["flavor"],
+        data["fixed"],
+    )

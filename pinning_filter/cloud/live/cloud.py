@@ -1,0 +1,108 @@
+"""A running cloud -> a snapshot of it."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+
+from nova import conf, objects, servicegroup
+
+from pinning_filter.cloud.live import guests as live_guests
+from pinning_filter.cloud.live import nodes, placement
+from pinning_filter.cloud.live.session import Session
+from pinning_filter.cloud.snapshot import Aggregate, Flavor, Node, Snapshot
+
+#: What of a flavor decides on where its servers go.
+_SPECS = (
+    "hw:",
+    "resources",
+    "trait",
+    "group_policy",
+    "quota:cpu_",
+    "aggregate_instance_extra_specs:",
+    "capabilities:",
+    "pci_passthrough:",
+)
+
+
+def snapshot(
+    session: Session, *, guests: bool = True, with_placement: bool = False
+) -> Snapshot:
+    """What can be seen of the cloud now.
+
+    :param guests: whether to read them, which takes longer than all else.
+    :param with_placement: whether to ask the Placement API too.
+    :raises InputError: if not even the API database answers.
+    """
+    aggregates = session.api(objects.AggregateList.get_all)
+    flavors = session.api(objects.FlavorList.get_all)
+    found, unreachable = _nodes(session, guests)
+    providers = {}
+    if with_placement:
+        uuids = [uuid for _, uuid in found]
+        providers = placement.providers(session.context, uuids)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = [
+        nodes.surrounded(
+            node, _aggregates(aggregates, node.name), providers.get(uuid)
+        )
+        for node, uuid in found
+    ]
+    return Snapshot(
+        tuple(sorted(made, key=lambda node: node.name)),
+        tuple(map(_flavor, flavors)),
+        unreachable,
+        now.isoformat(timespec="seconds"),
+        tuple(conf.CONF.filter_scheduler.enabled_filters),
+        tuple(conf.CONF.pci.alias),
+    )
+
+
+def flavors_in_use(session: Session) -> set[str]:
+    """The names of the flavors that servers have, where these still exist.
+
+    :raises InputError: if the API database does not answer.
+    """
+    # Cells that do not answer are reported where their hosts are missing.
+    found, _ = session.each_cell(
+        lambda targeted, cell: live_guests.flavor_ids(targeted)
+    )
+    ids = set().union(*found)
+    flavors = session.api(objects.FlavorList.get_all)
+    return {flavor.name for flavor in flavors if flavor.id in ids}
+
+
+def _nodes(
+    session: Session, guests: bool
+) -> tuple[list[tuple[Node, str]], dict[str, str]]:
+    """Compute nodes, and the cells that did not answer, with the cause."""
+    up = servicegroup.API().service_is_up
+    found, unreachable = session.each_cell(
+        lambda targeted, cell: nodes.nodes(targeted, cell, up, guests)
+    )
+    return list(itertools.chain.from_iterable(found)), unreachable
+
+
+def _flavor(flavor: objects.Flavor) -> Flavor:
+    specs = flavor.extra_specs if "extra_specs" in flavor else {}
+    return Flavor(
+        flavor.name,
+        flavor.vcpus,
+        flavor.memory_mb,
+        flavor.root_gb + flavor.ephemeral_gb,
+        {
+            key: value
+            for key, value in sorted(specs.items())
+            if key.startswith(_SPECS)
+        },
+    )
+
+
+def _aggregates(
+    aggregates: objects.AggregateList, host: str
+) -> tuple[Aggregate, ...]:
+    return tuple(
+        Aggregate(each.name, dict(each.metadata))
+        for each in aggregates
+        if host in each.hosts
+    )

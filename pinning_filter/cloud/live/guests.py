@@ -1,0 +1,157 @@
+"""The servers of one cell (v2), from Nova's objects, and where they sit.
+
+Runs within a context that points at the cell's database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from nova import context, objects
+from nova.db.main import api as main_db
+from nova.db.main import models
+from nova.virt import hardware
+
+from pinning_filter.core.host import Host
+from pinning_filter.core.placement import CellPlacement, Placement
+from pinning_filter.core.request import Request
+from pinning_filter.fleet.hosts import Guest
+from pinning_filter.nova import guest_topology
+
+#: Servers read at a time.
+_AT_ONCE = 1000
+#: Of a server that is a guest, what is read beside its own row.
+_BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_devices"]
+_MIGRATABLE = ("active", "paused")
+
+
+def instances(
+    cell_context: context.RequestContext,
+) -> Iterator[objects.Instance]:
+    """Every server on a compute node, a few at a time."""
+    marker = None
+    while True:
+        found = objects.InstanceList.get_by_filters(
+            cell_context,
+            {"deleted": False},
+            sort_keys=["uuid"],
+            sort_dirs=["asc"],
+            limit=_AT_ONCE,
+            marker=marker,
+            expected_attrs=_BESIDE,
+        )
+        yield from (each for each in found if each.host)
+        if len(found) < _AT_ONCE:
+            return
+        marker = found[-1].uuid
+
+
+@main_db.pick_context_manager_reader
+def flavor_ids(cell_context: context.RequestContext) -> set[int]:
+    """The flavors that servers of the cell have, by their number.
+
+    One question for all of them: Nova has no object that asks so little.
+    """
+    column = models.Instance.instance_type_id
+    found = (
+        cell_context.session.query(column)
+        .filter(models.Instance.deleted == 0)
+        .filter(models.Instance.host.is_not(None))
+        .distinct()
+    )
+    return {number for (number,) in found if number is not None}
+
+
+def servers(
+    cell_context: context.RequestContext, server: str, by_uuid: bool
+) -> dict[str, str]:
+    """UUID -> fault of each server of that UUID or name."""
+    wanted = (
+        {"uuid": server.lower()}
+        if by_uuid
+        else {"display_name": f"^{re.escape(server)}$"}
+    )
+    found = objects.InstanceList.get_by_filters(
+        cell_context, {"deleted": False, **wanted}, expected_attrs=["fault"]
+    )
+    return {
+        each.uuid: each.fault.message if each.fault else ""
+        for each in found
+        if by_uuid or each.display_name == server
+    }
+
+
+class Guests:
+    """Reads servers, and remembers what flavors and images ask for."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, Request | None] = {}
+
+    def read(self, instance: objects.Instance, host: Host) -> Guest | None:
+        """A server and where it sits; None if it sits in no host cells."""
+        topology = instance.numa_topology
+        if topology is None:
+            return None
+        cells = {cell.id: cell for cell in host.cells}
+        if any(cell.id not in cells for cell in topology.cells):
+            return None
+        fitted = guest_topology.request_from_nova(topology)
+        request = self._asked(instance)
+        if request is None or len(request.cells) != len(fitted.cells):
+            request = fitted
+        placed = tuple(
+            CellPlacement(
+                asked,
+                cells[cell.id],
+                dict(cell.cpu_pinning or {}),
+                got.page_size,
+                frozenset(cell.cpuset_reserved or ()),
+            )
+            for asked, got, cell in zip(
+                request.cells, fitted.cells, topology.cells, strict=True
+            )
+        )
+        return Guest(
+            id=instance.uuid,
+            request=request,
+            placement=Placement(request, placed),
+            name=instance.display_name or "",
+            flavor=instance.flavor.name,
+            fixed=_fixed(instance),
+        )
+
+    def _asked(self, instance: objects.Instance) -> Request | None:
+        """What was asked for at first, page sizes such as "large" included;
+        None if Nova no longer takes it.
+        """
+        flavor = instance.flavor
+        key = (
+            flavor.vcpus,
+            flavor.memory_mb,
+            frozenset(flavor.extra_specs.items()),
+            frozenset(
+                (name, value)
+                for name, value in instance.system_metadata.items()
+                if name.startswith("image_")
+            ),
+        )
+        if key not in self._known:
+            self._known[key] = None
+            # Extra specs that Nova no longer takes, say.
+            with contextlib.suppress(Exception):
+                self._known[key] = guest_topology.request_from_nova(
+                    hardware.numa_get_constraints(flavor, instance.image_meta)
+                )
+        return self._known[key]
+
+
+def _fixed(instance: objects.Instance) -> str:
+    if instance.vm_state not in _MIGRATABLE:
+        return f"it is {instance.vm_state}"
+    if instance.task_state:
+        return f"it is {instance.task_state}"
+    if instance.pci_devices and instance.pci_devices.objects:
+        return "it has PCI devices"
+    return ""

@@ -1,0 +1,184 @@
+"""The compute nodes of one cell (v2), from Nova's objects.
+
+Runs within a context that points at the cell's database; which cells there
+are, and how long they may take, is for whoever calls.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nova import conf, context, objects
+
+from pinning_filter.cloud.live import guests, reading
+from pinning_filter.cloud.snapshot import Aggregate, Node, Provider
+from pinning_filter.core.host import Host
+from pinning_filter.core.text import one_line
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.nova import host as nova_host
+from pinning_filter.nova import stats as nova_stats
+
+_DISABLED = "is disabled"
+
+
+def nodes(
+    cell_context: context.RequestContext,
+    cell: objects.CellMapping,
+    is_up: Callable[[objects.Service], bool],
+    with_guests: bool = True,
+) -> list[tuple[Node, str]]:
+    """Every compute node of the cell, with the UUID of its provider."""
+    known = services(cell_context)
+    instances = collections.defaultdict(list)
+    if with_guests:
+        for instance in guests.instances(cell_context):
+            instances[instance.host, instance.node].append(instance)
+    reader = guests.Guests()
+    made = []
+    for name, node in named(cell_context):
+        reading.alive()
+        here = instances.pop((node.host, node.hypervisor_hostname), [])
+        closed = _closed(known.get(node.host), cell, is_up)
+        made.append((_node(node, name, reader, here, cell, closed), node.uuid))
+    return made
+
+
+def services(
+    cell_context: context.RequestContext,
+) -> dict[str, objects.Service]:
+    """The compute services of the cell, by host."""
+    found = objects.ServiceList.get_by_binary(
+        cell_context, "nova-compute", include_disabled=True
+    )
+    return {service.host: service for service in found}
+
+
+def named(
+    cell_context: context.RequestContext,
+) -> list[tuple[str, objects.ComputeNode]]:
+    """The compute nodes of the cell, with the names that they have here."""
+    found = objects.ComputeNodeList.get_all(cell_context)
+    hosts = collections.Counter(node.host for node in found)
+    # Only drivers for bare metal have several nodes a host.
+    return [
+        (
+            node.host if hosts[node.host] == 1 else node.hypervisor_hostname,
+            node,
+        )
+        for node in found
+    ]
+
+
+def surrounded(
+    node: Node, aggregates: tuple[Aggregate, ...], provider: Provider | None
+) -> Node:
+    """The node with what other databases and services know of it."""
+    zones = [
+        each.metadata["availability_zone"]
+        for each in aggregates
+        if "availability_zone" in each.metadata
+    ]
+    return dataclasses.replace(
+        node,
+        aggregates=aggregates,
+        zone=zones[0] if zones else conf.CONF.default_availability_zone,
+        provider=provider,
+    )
+
+
+def _closed(
+    service: objects.Service | None,
+    cell: objects.CellMapping,
+    is_up: Callable[[objects.Service], bool],
+) -> str:
+    """Why the compute service takes no guests."""
+    if cell.disabled:
+        return f"its cell {cell.name} {_DISABLED}"
+    if service is None:
+        return "it has no compute service"
+    if service.disabled:
+        why = f": {one_line(service.disabled_reason or '')}"
+        return f"the compute service {_DISABLED}{why if why != ': ' else ''}"
+    if service.forced_down:
+        return "the compute service is forced down"
+    if not is_up(service):
+        return f"the compute service is down since {service.last_seen_up}"
+    return ""
+
+
+def _node(
+    node: objects.ComputeNode,
+    name: str,
+    reader: guests.Guests,
+    instances: list[objects.Instance],
+    cell: objects.CellMapping,
+    closed: str,
+) -> Node:
+    node_stats = nova_stats.read(node.stats if "stats" in node else None)
+    host, problem = _host(node, node_stats)
+    here = []
+    for instance in instances:
+        guest = reader.read(instance, host) if host else None
+        if guest:
+            here.append(guest)
+    return Node(
+        name=name,
+        host=host,
+        guests=tuple(here),
+        others=len(instances) - len(here),
+        closed=closed,
+        problem=problem,
+        cell=cell.name or cell.uuid,
+        pci_pools=tuple(_pools(node)),
+        strategy=nova_fit.strategy(node_stats),
+        plain_nova=not node_stats.ours,
+    )
+
+
+def _host(
+    node: objects.ComputeNode, node_stats: nova_stats.NodeStats
+) -> tuple[Host | None, str]:
+    """A node's host, or why there is none that can be used."""
+    if not node.numa_topology:
+        return None, ""
+    try:
+        topology = objects.NUMATopology.obj_from_db_obj(node.numa_topology)
+        # What the filter insists on.
+        nova_host.cached(topology, countable=True)
+        host = nova_host.host_from_nova(
+            topology, node.cpu_allocation_ratio, node.ram_allocation_ratio
+        )
+        # And what whoever reads a dump insists on.
+        return _plain(node_stats.with_caches(host)).check(), ""
+    except Exception as error:
+        # One bad row must not cost the others, whatever is wrong with it.
+        return None, one_line(f"its NUMA topology cannot be read: {error}")
+
+
+def _plain(host: Host) -> Host:
+    """Plain sets: Nova's check every element of every result."""
+    return host._replace(
+        cells=tuple(
+            cell._replace(
+                dedicated=frozenset(cell.dedicated),
+                pinned=frozenset(cell.pinned),
+                siblings=tuple(map(frozenset, cell.siblings)),
+                shared=frozenset(cell.shared),
+                physnets=frozenset(cell.physnets),
+                free=frozenset(cell.free),
+            )
+            for cell in host.cells
+        )
+    )
+
+
+def _pools(node: objects.ComputeNode) -> Iterator[dict[str, Any]]:
+    """PCI devices, without what only says where each is."""
+    for pool in node.pci_device_pools or ():
+        kept = pool.to_dict()
+        for name in ("address", "parent_ifname"):
+            kept.pop(name, None)
+        yield kept

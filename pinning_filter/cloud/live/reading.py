@@ -1,0 +1,169 @@
+"""Questions to databases: nothing is written, and nobody waits forever.
+
+Some of Nova's objects would mend old rows as they read them, so every
+statement but a question is refused in the threads that read for us.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import sqlalchemy
+from nova import context, exception, objects
+from sqlalchemy import event
+
+from pinning_filter.core.errors import InputError
+from pinning_filter.core.text import one_line
+
+_Answer = TypeVar("_Answer")
+
+_reading = threading.local()
+#: Statements that change nothing.
+_QUESTIONS = (
+    "SELECT",
+    "SHOW",
+    "PRAGMA",
+    "SET ",  # of the connection: its time zone, its SQL mode
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "RELEASE",
+)
+
+
+def active() -> bool:
+    """Whether this thread reads for us."""
+    return getattr(_reading, "reader", None) is not None
+
+
+def alive() -> None:
+    """Tell whoever waits that the thread gets on with it."""
+    if active():
+        _reading.reader.seen = time.monotonic()
+
+
+@event.listens_for(sqlalchemy.engine.Engine, "before_cursor_execute")
+def _refuse_writing(
+    connection: Any, cursor: Any, statement: str, *args: Any
+) -> None:
+    """The last line of defence."""
+    alive()
+    if active() and not (
+        statement.lstrip(" (\n").upper().startswith(_QUESTIONS)
+    ):
+        raise RuntimeError(
+            f"pinning-filter only reads, and was about to {statement[:20]!r}"
+        )
+
+
+def _leave_unmended() -> None:
+    """Topologies of before 2021 are written back in today's form by whoever
+    reads them: not by us."""
+    name = "_save_migrated_cpuset_to_instance_extra"
+    save = getattr(objects.InstanceNUMATopology, name, None)
+    if save is None:
+        return
+
+    def unless_reading(*args: Any) -> None:
+        if not active():
+            save(*args)
+
+    setattr(objects.InstanceNUMATopology, name, staticmethod(unless_reading))
+
+
+objects.register_all()
+_leave_unmended()
+
+
+class Reader:
+    """A call in a thread of its own, which nobody has to wait for."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self._function = function
+        self._args = args
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self.seen = time.monotonic()  #: the last sign of life
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        _reading.reader = self
+        try:
+            self._result = self._function(*self._args)
+        except BaseException as error:
+            self._error = error
+
+    def result(self, timeout: float) -> Any:
+        """What the call returned, or raises what it raised.
+
+        :raises TimeoutError: if it gives no sign of life for so long.
+        """
+        while (left := self.seen + timeout - time.monotonic()) > 0:
+            self._thread.join(left)
+            if not self._thread.is_alive():
+                break
+        else:
+            raise TimeoutError(f"no answer within {timeout:g} s")
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+def asked(
+    whom: str, timeout: float, function: Callable[..., Any], *args: Any
+) -> Any:
+    """The result of a call.
+
+    :raises InputError: naming who did not answer.
+    """
+    try:
+        return Reader(function, *args).result(timeout)
+    except exception.NotFound:
+        raise
+    except Exception as error:
+        raise InputError(f"{whom} cannot be read: {why(error)}") from error
+
+
+def each_cell(
+    cells: Iterable[objects.CellMapping],
+    timeout: float,
+    admin: context.RequestContext,
+    call: Callable[[context.RequestContext, objects.CellMapping], _Answer],
+) -> tuple[list[_Answer], dict[str, str]]:
+    """What cells answer, and why the others do not, by their names.
+
+    All are asked at the same time, so that silent ones are waited for once.
+
+    :param call: takes a context that points at the cell's database.
+    """
+
+    def ask(cell: objects.CellMapping) -> _Answer:
+        with context.target_cell(admin, cell) as targeted:
+            return call(targeted, cell)
+
+    readers = [(cell.name or cell.uuid, Reader(ask, cell)) for cell in cells]
+    answers: list[_Answer] = []
+    silent: dict[str, str] = {}
+    for name, reader in readers:
+        try:
+            answers.append(reader.result(timeout))
+        except Exception as error:
+            silent[name] = why(error)
+    return answers, silent
+
+
+#: The password of a database's address, which some errors repeat.
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
+
+
+def why(error: BaseException) -> str:
+    """An error in a line that can be shown, without anybody's password."""
+    text = one_line(str(error).partition("\n")[0])
+    text = _PASSWORD.sub(r"\1***@", text)
+    return f"{type(error).__name__}: {text[:300]}"

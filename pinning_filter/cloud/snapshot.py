@@ -1,0 +1,137 @@
+"""A cloud as it was at one moment, and what surrounds its hosts.
+
+Between where it is read (``live``, ``dumpfile``) and who asks about it
+(``explain``, ``capacity``, ``map``). Core's :class:`Cloud` is what the engine
+needs of it; the rest decides what never reaches the engine: services, the
+Placement API's books, zones and aggregates.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from pinning_filter.core.host import Host
+from pinning_filter.core.strategy import SPREAD, Strategy
+from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a resource provider has of one resource class."""
+
+    total: int
+    reserved: int = 0  #: kept from guests
+    ratio: float = 1.0  #: allocation ratio
+    used: int = 0  #: allocated
+    step: int = 1  #: allocations are multiples of it
+    most: int = 2147483647  #: one allocation is at most so much
+
+    @property
+    def room(self) -> int:
+        """What can be allocated while nothing is."""
+        return int((self.total - self.reserved) * self.ratio)
+
+    @property
+    def free(self) -> int:
+        """What can be allocated yet; below 0 where too much is."""
+        return self.room - self.used
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provider:
+    """A compute node as the Placement API knows it."""
+
+    inventories: Mapping[str, Inventory]  #: by resource class
+    traits: AbstractSet[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A host aggregate."""
+
+    name: str
+    metadata: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Node:
+    """A compute node, and what was seen of it."""
+
+    name: str  #: as ``openstack compute service list`` shows it
+    host: Host | None  #: None: it reports no NUMA topology
+    guests: tuple[Guest, ...] = ()  #: those with a NUMA topology
+    #: Guests without one, which take what they take anywhere.
+    others: int = 0
+    closed: str = ""  #: why it takes no guests now; empty: it does
+    problem: str = ""  #: why what it reports cannot be read; empty: it can
+    cell: str = ""  #: the cell (v2) that it is in
+    zone: str = ""  #: its availability zone
+    aggregates: tuple[Aggregate, ...] = ()
+    #: The Placement API's view; None: not asked, or unknown there.
+    provider: Provider | None = None
+    #: Pools of PCI devices, as Nova keeps them for the compute node.
+    pci_pools: tuple[Mapping[str, Any], ...] = ()
+    #: What claims there prefer, those of plain Nova or ours; None: not known.
+    strategy: Strategy | None = None
+    plain_nova: bool = False  #: whether claims there are known to be Nova's
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Flavor:
+    """What a flavor asks for."""
+
+    name: str
+    vcpus: int
+    ram_mib: int
+    disk_gib: int = 0
+    extra_specs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that was seen of a cloud."""
+
+    nodes: tuple[Node, ...]  #: in the order of their names
+    flavors: tuple[Flavor, ...] = ()
+    #: Cells (v2) that did not answer: name -> why. Their hosts are not here.
+    unreachable: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    taken: str = ""  #: when, in UTC
+    #: The scheduler's enabled filters; None: they are not known.
+    filters: tuple[str, ...] | None = None
+    #: Aliases of PCI devices that flavors name, as in nova.conf: JSON.
+    pci_aliases: tuple[str, ...] = ()
+
+    def cloud(self, strategy: Strategy = SPREAD) -> Cloud:
+        """What the engine can be asked about: hosts with NUMA cells.
+
+        :param strategy: of hosts whose own is not known.
+        """
+        return Cloud(
+            tuple(
+                CloudHost(
+                    node.name,
+                    node.host,
+                    node.guests,
+                    node.closed,
+                    node.strategy or strategy,
+                )
+                for node in self.nodes
+                if node.host is not None
+            )
+        )
+
+    def only(self, names: Sequence[str]) -> Snapshot:
+        """Without the hosts that are not named; no names: all of it.
+
+        :raises KeyError: naming the hosts that there are not.
+        """
+        known = {node.name for node in self.nodes}
+        if missing := [name for name in names if name not in known]:
+            raise KeyError(", ".join(missing))
+        if not names:
+            return self
+        kept = tuple(node for node in self.nodes if node.name in names)
+        return dataclasses.replace(self, nodes=kept)

@@ -1,0 +1,138 @@
+"""Nova's services in this process: how they start, and how they stop.
+
+Between :mod:`~pinning_filter.demo.cloud`, which is for whoever uses a cloud,
+and Nova's own test fixtures, which run API, conductor, scheduler, Placement
+API and computes on SQLite.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import queue
+import sys
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
+from unittest import mock
+
+import fixtures
+from nova import thread_pool_factory
+from nova.tests.fixtures import libvirt as fakelibvirt
+from nova.tests.functional.libvirt import base
+
+from pinning_filter.compute import launcher
+from pinning_filter.demo import locks
+from pinning_filter.demo.machine import Connection, machine_of
+
+#: The filter of this project, as ``enabled_filters`` names it.
+OURS = "PinningFilter"
+#: The filter that Nova brings.
+STOCK = "NUMATopologyFilter"
+
+#: The compute driver of this project, and the one that Nova brings.
+OUR_DRIVER = "pinning.PinningLibvirtDriver"
+STOCK_DRIVER = "libvirt.LibvirtDriver"
+
+_ALL_OF_NOVAS = "nova.scheduler.filters.all_filters"
+_OUR_CLASS = "pinning_filter.scheduler.filter.PinningFilter"
+_TIMEOUT_SECONDS = 120
+
+
+class Services(base.ServersTestBase):
+    """Nova's own start and stop, borrowed from its test class.
+
+    Only ``setUp`` and ``doCleanups`` are ever called; nothing is a test.
+    """
+
+    def __init__(self, numa_filter: str) -> None:
+        super().__init__()
+        self._numa_filter = numa_filter
+        self._tasks: queue.SimpleQueue[futures.Future[Any]] = (
+            queue.SimpleQueue()
+        )
+        #: What computes run that are not told otherwise.
+        self.driver = OUR_DRIVER if numa_filter == OURS else STOCK_DRIVER
+
+    def runTest(self) -> None:
+        """Nothing: unittest insists on a method."""
+
+    def setUp(self) -> None:
+        locks.readers_first()
+        launcher.register()
+        super().setUp()
+        for target, stub in _STUBS.items():
+            patcher = mock.patch(target, stub)
+            patcher.start()
+            self.addCleanup(patcher.stop)
+        for name in ("spawn", "spawn_on"):
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    f"nova.thread_pool_factory.{name}",
+                    self._noting(getattr(thread_pool_factory, name)),
+                )
+            )
+
+    def _noting(self, spawn: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(spawn)
+        def spawn_and_note(*args: Any, **kwargs: Any) -> Any:
+            task = spawn(*args, **kwargs)
+            self._tasks.put(task)
+            return task
+
+        return spawn_and_note
+
+    def finish(self) -> None:
+        """Wait for whatever Nova does in the background."""
+        while not self._tasks.empty():
+            self._tasks.get().result(_TIMEOUT_SECONDS)
+
+    def _setup_services(self) -> None:
+        # Nova looks for it beside its package, where no wheel puts it.
+        self.flags(
+            group="wsgi",
+            api_paste_config=os.path.join(
+                sys.prefix, "etc", "nova", "api-paste.ini"
+            ),
+        )
+        self.flags(group="quota", cores=-1, instances=-1, ram=-1)
+        super()._setup_services()
+
+    def _setup_scheduler_service(self) -> Any:
+        self.flags(
+            group="filter_scheduler",
+            available_filters=[_ALL_OF_NOVAS, _OUR_CLASS],
+            enabled_filters=["ComputeFilter", self._numa_filter],
+            # The host with the most memory, so that it is always the same.
+            weight_classes=["nova.scheduler.weights.ram.RAMWeigher"],
+        )
+        return self.start_service("scheduler")
+
+    def _get_connection(
+        self, host_info: Any = None, *args: Any, hostname: Any = None, **_: Any
+    ) -> Connection:
+        return Connection(
+            "qemu:///system",
+            version=fakelibvirt.FAKE_LIBVIRT_VERSION,
+            hv_version=fakelibvirt.FAKE_QEMU_VERSION,
+            host_info=host_info,
+            hostname=hostname or (args[-1] if args else None),
+        )
+
+
+#: One nova.conf serves all computes, so each answers for itself.
+_STUBS: dict[str, Any] = {
+    "nova.virt.libvirt.host.Host.get_online_cpus": (
+        lambda host: set(machine_of(host).pcpus)
+    ),
+    "nova.virt.libvirt.driver.LibvirtDriver._get_pcpu_available": (
+        lambda driver: set(machine_of(driver._host).dedicated)
+    ),
+    "nova.virt.libvirt.driver.LibvirtDriver._get_vcpu_available": (
+        lambda driver: set(machine_of(driver._host).shared)
+    ),
+    # Nova runs "uptime", which a machine with little installed has not.
+    "nova.virt.libvirt.driver.LibvirtDriver.get_host_uptime": (
+        lambda driver: "up 1 day"
+    ),
+}

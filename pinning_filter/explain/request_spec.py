@@ -1,0 +1,92 @@
+"""A flavor and an image, or a server's own request -> a question.
+
+By Nova's own functions, so that what Nova asks the Placement API for is what
+is asked here. Imported only when needed: Nova takes seconds.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from nova import conf, context, objects
+from nova.pci import request
+from nova.scheduler import utils as scheduler_utils
+from nova.virt import hardware
+
+from pinning_filter.explain.question import Question, Resources
+from pinning_filter.nova import guest as nova_guest
+
+#: What a compute node is given when it is not to be asked.
+_DISABLED = "COMPUTE_STATUS_DISABLED"
+
+
+def know_aliases(aliases: Iterable[str]) -> None:
+    """Let flavors name these PCI devices, in place of nova.conf's."""
+    conf.CONF.set_override("alias", list(aliases), "pci")
+    # Newer releases of Nova remember what they read.
+    read = getattr(request, "get_alias_from_config", None)
+    if forget := getattr(read, "cache_clear", None):
+        forget()
+
+
+def spec(guest: nova_guest.Guest) -> objects.RequestSpec:
+    """What Nova's API would ask its scheduler for a new server."""
+    policy = hardware.get_pci_numa_policy_constraint(guest.flavor, guest.image)
+    made = objects.RequestSpec.from_components(
+        context.get_admin_context(),
+        instance_uuid=str(uuid.uuid4()),
+        image=guest.image,
+        flavor=guest.flavor,
+        numa_topology=hardware.numa_get_constraints(guest.flavor, guest.image),
+        pci_requests=request.get_pci_requests_from_flavor(
+            guest.flavor, policy
+        ),
+        filter_properties={},
+        instance_group=None,
+        availability_zone=None,
+    )
+    made.is_bfv = False
+    return made
+
+
+def of_spec(
+    spec: objects.RequestSpec,
+    guest: nova_guest.Guest,
+    fault: str = "",
+    forced: tuple[str, ...] = (),
+) -> Question:
+    """What is asked for a server, by the request that Nova keeps of it.
+
+    :param forced: the hosts that whoever asked insists on.
+    """
+    asked = [True]
+    if not conf.CONF.workarounds.disable_fallback_pcpu_query:
+        asked.append(False)
+    alternatives = [_resources(spec, translate) for translate in asked]
+    pci_requests = spec.pci_requests if "pci_requests" in spec else None
+    zone = spec.availability_zone if "availability_zone" in spec else None
+    return Question(
+        request=guest.request,
+        resources=tuple(
+            each
+            for number, each in enumerate(alternatives)
+            if each not in alternatives[:number]
+        ),
+        extra_specs=dict(guest.flavor.extra_specs),
+        zone=zone or "",
+        pci_requests=tuple(pci_requests.requests) if pci_requests else (),
+        fault=fault,
+        forced=forced,
+        spec=spec,
+    )
+
+
+def _resources(spec: objects.RequestSpec, translate: bool) -> Resources:
+    asked = scheduler_utils.ResourceRequest.from_request_spec(spec, translate)
+    group = asked.get_request_group(None)
+    return Resources(
+        {name: int(amount) for name, amount in group.resources.items()},
+        frozenset(group.required_traits),
+        frozenset(group.forbidden_traits) | {_DISABLED},
+    )

@@ -1,0 +1,276 @@
+"""One step towards room for a guest: who leaves a host, and where to.
+
+Beside :mod:`pinning_filter.fleet.defrag`, which takes step after step. Asks
+the engine about many hosts; knows no more of them than it does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pinning_filter.core import usage
+from pinning_filter.core.fit import fit
+from pinning_filter.core.placement import Placement
+from pinning_filter.core.request import Request
+from pinning_filter.fleet import capacity
+from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
+
+#: How many guests are taken off a host together in every possible way; more
+#: only by taking off all and putting back what need not go.
+_TOGETHER = 2
+#: How many guests are tried, the smallest first, that could make way for one.
+_WAYS = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Move:
+    """A guest goes from one host to another."""
+
+    guest: Guest
+    source: str  #: name of the host that it leaves
+    target: str  #: name of the host that it goes to
+    placement: Placement  #: where it will sit there
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """Guests that leave one host, and where they go."""
+
+    moves: tuple[Move, ...]
+    gained: int
+    hosts: dict[str, CloudHost]  #: those that change, as they are afterwards
+
+    @property
+    def rank(self) -> tuple[float, int, int]:
+        """The lowest is the best."""
+        vcpus = sum(_pcpus(move.guest) for move in self.moves)
+        return len(self.moves) / self.gained, -self.gained, vcpus
+
+
+class _Target(NamedTuple):
+    """Where a guest could go. The lowest is the best."""
+
+    lost: int  #: of the room for the guests wanted
+    free: int  #: pCPUs of the host before
+    name: str  #: of the host
+    placement: Placement
+
+
+class PlannedCloud:
+    """The cloud as it is after the moves planned so far.
+
+    What is found out of a host holds until it changes, and is kept: the same
+    few flavors are asked for over and over.
+    """
+
+    def __init__(self, cloud: Cloud, request: Request, count: int) -> None:
+        self._request, self._count = request, count
+        self._hosts = {
+            host.name: host for host in cloud.hosts if not host.closed
+        }
+        self._rooms = {
+            name: self._room_on(host) for name, host in self._hosts.items()
+        }
+        self._sets: dict[tuple[str, int], list[tuple[Guest, ...]]] = {}
+        self._targets: dict[Request, list[_Target]] = {}
+        self._ways: dict[Request, list[tuple[int, str, Guest]]] = {}
+
+    @property
+    def room(self) -> int:
+        return sum(self._rooms.values())
+
+    def take(self, step: Step) -> None:
+        for name, host in step.hosts.items():
+            self._hosts[name] = host
+            self._rooms[name] = self._room_on(host)
+            for together in range(1, _TOGETHER + 2):
+                self._sets.pop((name, together), None)
+        self._targets.clear()
+        self._ways.clear()
+
+    def best_step(self) -> Step | None:
+        """With the fewest guests that go together, then the best rank."""
+        for together in range(1, _TOGETHER + 2):
+            steps = [
+                step
+                for host in list(self._hosts.values())
+                for step in self._steps(host, together)
+            ]
+            if steps:
+                return min(steps, key=lambda step: step.rank)
+        return None
+
+    def _steps(self, host: CloudHost, together: int) -> Iterator[Step]:
+        """What so many moves, or all that are needed, do for one host."""
+        if self._rooms[host.name] >= self._count:
+            return
+        for going in self._going(host, together):
+            if step := self._step(host, going):
+                yield step
+        if together == 2:
+            for going in self._going(host, 1):
+                if step := self._making_way(host, going[0]):
+                    yield step
+
+    def _going(
+        self, host: CloudHost, together: int
+    ) -> list[tuple[Guest, ...]]:
+        """Which guests could go from a host, so that it has more room."""
+        key = host.name, together
+        if key not in self._sets:
+            self._sets[key] = list(self._found_going(host, together))
+        return self._sets[key]
+
+    def _found_going(
+        self, host: CloudHost, together: int
+    ) -> Iterator[tuple[Guest, ...]]:
+        movable = [guest for guest in host.guests if not guest.fixed]
+        if not self._frees(host, movable):
+            return
+        if together <= _TOGETHER:
+            for going in itertools.combinations(movable, together):
+                if self._frees(host, going):
+                    yield going
+            return
+        for largest_first in (False, True):
+            must_go = list(movable)
+            for guest in sorted(movable, key=_pcpus, reverse=largest_first):
+                others = [each for each in must_go if each is not guest]
+                if self._frees(host, others):
+                    must_go = others
+            yield tuple(must_go)
+
+    def _frees(self, host: CloudHost, going: Iterable[Guest]) -> bool:
+        """Whether a host has more room when these guests have gone."""
+        left = host
+        for guest in going:
+            left = left.without(guest)
+        return self._room_on(left) > self._rooms[host.name]
+
+    def _room_on(self, host: CloudHost) -> int:
+        """How many of the guests wanted fit, ``count`` at most."""
+        for number in range(self._count):
+            placement = _fit(host, self._request)
+            if placement is None:
+                return number
+            host = _more(host, placement)
+        return self._count
+
+    def _step(self, source: CloudHost, going: Sequence[Guest]) -> Step | None:
+        """The guests go, each to where it takes the least; None: one cannot.
+
+        The largest first. Of the hosts that lose the least room for the
+        guests wanted, the one with the fewest free pCPUs. Ties: the name.
+        """
+        changed: dict[str, CloudHost] = {}
+        moves = []
+        for guest in sorted(going, key=_pcpus, reverse=True):
+            target = self._best_target(guest, changed, source.name)
+            if target is None:
+                return None
+            moves.append(self._move(guest, source.name, target, changed))
+        return self._gaining(moves, changed)
+
+    def _making_way(self, source: CloudHost, guest: Guest) -> Step | None:
+        """The guest goes where another has made way, the smallest that does.
+
+        None: it can go without, or nowhere at all.
+        """
+        if self._best_target(guest, {}, source.name):
+            return None
+        for _, name, other in self._making(guest.request)[:_WAYS]:
+            target = name != source.name and self._best_target(other, {}, name)
+            if not target:
+                continue
+            changed: dict[str, CloudHost] = {}
+            moves = [self._move(other, name, target, changed)]
+            placement = _fit(changed[name], guest.request)
+            if placement is None:
+                continue
+            there = _Target(0, 0, name, placement)
+            moves.append(self._move(guest, source.name, there, changed))
+            if step := self._gaining(moves, changed):
+                return step
+        return None
+
+    def _making(self, request: Request) -> list[tuple[int, str, Guest]]:
+        """Guests but for whom one would fit: vCPUs, host, guest."""
+        if request not in self._ways:
+            found = [
+                (_pcpus(guest), name, guest)
+                for name, host in self._hosts.items()
+                for guest in host.guests
+                if not guest.fixed
+                and _fit(host.without(guest), request)
+            ]
+            self._ways[request] = sorted(found, key=lambda each: each[:2])
+        return self._ways[request]
+
+    def _best_target(
+        self, guest: Guest, changed: Mapping[str, CloudHost], source: str
+    ) -> _Target | None:
+        request = guest.request
+        if request not in self._targets:
+            each = [
+                self._target(host, request) for host in self._hosts.values()
+            ]
+            self._targets[request] = sorted(filter(None, each))
+        unchanged = (
+            target
+            for target in self._targets[request]
+            if target.name != source and target.name not in changed
+        )
+        seats = [
+            self._target(host, request)
+            for name, host in changed.items()
+            if name != source
+        ]
+        return min(filter(None, [next(unchanged, None), *seats]), default=None)
+
+    def _target(self, host: CloudHost, request: Request) -> _Target | None:
+        placement = _fit(host, request)
+        if placement is None:
+            return None
+        lost = self._room_on(host) - self._room_on(_more(host, placement))
+        return _Target(lost, host.host.free_pcpus, host.name, placement)
+
+    def _move(
+        self,
+        guest: Guest,
+        source: str,
+        target: _Target,
+        changed: dict[str, CloudHost],
+    ) -> Move:
+        """Also put the two hosts, as they are then, among the changed."""
+        left = changed.get(source, self._hosts[source])
+        host = changed.get(target.name, self._hosts[target.name])
+        changed[source] = left.without(guest)
+        changed[target.name] = host.adding(guest, target.placement)
+        return Move(guest, source, target.name, target.placement)
+
+    def _gaining(
+        self, moves: Sequence[Move], changed: dict[str, CloudHost]
+    ) -> Step | None:
+        gained = sum(
+            self._room_on(host) - self._rooms[name]
+            for name, host in changed.items()
+        )
+        return Step(tuple(moves), gained, changed) if gained > 0 else None
+
+
+def _fit(host: CloudHost, request: Request) -> Placement | None:
+    found = fit(host.host, request, None, host.strategy)
+    return found if isinstance(found, Placement) else None
+
+
+def _more(host: CloudHost, placement: Placement) -> CloudHost:
+    """The host with one more of the guests wanted, who have no names."""
+    used = usage.add(host.host, placement)
+    return dataclasses.replace(host, host=used)
+
+
+def _pcpus(guest: Guest) -> int:
+    return capacity.pcpus_of(guest.request)
