@@ -10,7 +10,7 @@ docs_ready := $(VENV)/.docs-ready
 tests := tests/unit tests/property tests/functional
 
 .DEFAULT_GOAL := help
-.PHONY: help venv schemas demo test browser unit lint types docs bench nova-suite \
+.PHONY: help venv schemas demo test browser unit lint types docs dist bench nova-suite \
 	genconfig clean
 
 help:  ## what there is to make
@@ -19,7 +19,7 @@ help:  ## what there is to make
 
 venv: $(ready)  ## the environment, in .venv
 
-$(ready): setup.cfg requirements.txt constraints.txt tools/make-venv
+$(ready): pyproject.toml requirements.txt constraints.txt tools/make-venv
 	@tools/make-venv $(VENV) $(PYTHON) demo,test
 	@touch $@
 
@@ -49,8 +49,13 @@ lint: $(ready)  ## style and simple defects (ruff)
 types: $(ready)  ## mypy, strict
 	$(bin)/mypy
 
-docs: $(docs_ready)  ## the documentation, in doc/build/html
+docs: $(docs_ready)  ## the documentation, in doc/build/html, and man pages
 	$(bin)/sphinx-build -E -W --keep-going -q -b html doc/source doc/build/html
+	$(bin)/sphinx-build -W --keep-going -q -b man doc/source doc/build/man
+
+dist: $(ready)  ## wheel and sdist, each tried in an empty environment
+	@$(bin)/pip install --quiet 'build>=1.0.0'
+	$(bin)/python -m pytest tests/packaging
 
 bench: $(ready)  ## the filter's speed beside stock Nova's
 	$(bin)/python benchmarks/filter.py
