@@ -149,7 +149,7 @@ PROJECT = "pinning-filter"
 def project() -> bool:
     """This clone's pinning-filter; True if it was installed anew."""
     sources = sorted((layout.ROOT / "pinning_filter").rglob("*.py"))
-    key = steps.digest(layout.ROOT / "setup.cfg", *sources)
+    key = steps.digest(layout.ROOT / "pyproject.toml", *sources)
 
     def action() -> None:
         steps.run(PROJECT, [layout.BIN / "python", "-m", "pip", "uninstall",

@@ -13,3 +13,14 @@ openstackdocs_auto_name = False
 openstackdocs_auto_version = False
 openstackdocs_use_storyboard = False
 openstackdocs_repo_name = ""
+
+man_pages = [
+    ("cli", "pinning-filter", "ask where pinned servers fit", "", "1"),
+    (
+        "nova-compute-pinning",
+        "nova-compute-pinning",
+        "nova-compute with the driver of pinning_filter",
+        "",
+        "1",
+    ),
+]

@@ -61,7 +61,8 @@ def empty(tmp_path_factory):
 
 
 def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel):
-    names = zipfile.ZipFile(wheel).namelist()
+    with zipfile.ZipFile(wheel) as file:
+        names = file.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {
         "pinning_filter"
     }
@@ -70,9 +71,8 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel):
 
 
 def test_the_sdist_holds_what_it_takes_to_test_it(sdist):
-    names = {
-        name.partition("/")[2] for name in tarfile.open(sdist).getnames()
-    }
+    with tarfile.open(sdist) as file:
+        names = {name.partition("/")[2] for name in file.getnames()}
     assert {"Makefile", "tox.ini", "LICENSE", "bindep.txt"} <= names
     assert {"tests/unit/core/test_fit.py", "doc/source/rules.rst"} <= names
 

@@ -74,6 +74,24 @@ def test_the_table_has_every_room_and_no_other():
     assert set(FLOORS) == {_room(path) for path in MODULES}
 
 
+def test_the_page_s_picture_is_that_of_the_table():
+    page = (DOC / "architecture.rst").read_text()
+    drawn = {
+        room: int(floor)
+        for floor, rooms in re.findall(r"^ +(\d) │ (.+)$", page, re.MULTILINE)
+        for room in rooms.split()
+    }
+    assert drawn == FLOORS
+
+
+def test_the_page_names_files_that_there_are():
+    page = (DOC / "architecture.rst").read_text()
+    named = re.findall(r"``((?:\w+/)+\w+\.py)``", page)
+    assert len(named) > 9
+    for name in named:
+        assert (PACKAGE / name).exists() or (TOP / name).exists(), name
+
+
 @pytest.mark.parametrize("room", sorted(set(FLOORS) - {"opts"}))
 def test_a_room_says_what_it_is(room):
     """What lives there, what it must not know, where to begin reading."""
