@@ -10,35 +10,11 @@ import pytest
 
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
-from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
+from pinning_filter.core.request import Request
 from pinning_filter.core.strategy import Strategy
-from pinning_filter.core.synthetic import host
 from pinning_filter.fleet import defrag
-from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
-
-
-def asks(*sizes: int, threads: str = "prefer") -> Request:
-    ids = itertools.count()
-    return Request(
-        tuple(
-            GuestCell(frozenset(itertools.islice(ids, size))) for size in sizes
-        ),
-        thread_policy=ThreadPolicy(threads),
-    )
-
-
-def running(
-    name: str, line: str, *sizes: int, fixed: str = "", closed: str = ""
-) -> CloudHost:
-    """A host with guests on it, in the order of their coming."""
-    made = CloudHost(name, host(line), closed=closed)
-    for number, size in enumerate(sizes):
-        request = asks(size)
-        placement = fit(made.host, request)
-        assert isinstance(placement, Placement)
-        guest = Guest(f"{name}{number}", request, placement, fixed=fixed)
-        made = made.adding(guest, placement)
-    return made
+from pinning_filter.fleet.hosts import Cloud, CloudHost
+from tests.unit.fleet.clouds import asks, random_cloud, running
 
 
 def planned(
@@ -206,21 +182,6 @@ def test_what_a_plan_says_of_itself() -> None:
     assert (plan.free, plan.needed, plan.enough) == (5, 12, False)
 
 
-def a_cloud(rng: random.Random) -> Cloud:
-    """Three hosts with guests where they happened to be put."""
-    hosts = []
-    for name in "abc":
-        made = CloudHost(name, host("cell:1 core:3 pu:2"))
-        for number in range(rng.randint(2, 3)):
-            request = asks(rng.choice((1, 1, 2, 2, 3)))
-            placement = fit(made.host, request)
-            if isinstance(placement, Placement):
-                guest = Guest(f"{name}{number}", request, placement)
-                made = made.adding(guest, placement)
-        hosts.append(made)
-    return Cloud(tuple(hosts))
-
-
 def fewest(cloud: Cloud, request: Request, most: int) -> int | None:
     """Trying all moves, all moves after these, and so on."""
     clouds = [{each.name: each for each in cloud.hosts}]
@@ -299,7 +260,9 @@ def test_plans_beside_trying_all_moves(
     rng = random.Random(seed)
     possible = found = shortest = 0
     for _ in range(100):
-        cloud = a_cloud(rng)
+        cloud = random_cloud(
+            rng, "abc", "cell:1 core:3 pu:2", (1, 1, 2, 2, 3)
+        )
         request = asks(rng.choice((3, 4, 5, 6)), threads="require")
         best = fewest(cloud, request, 3)
         plan = defrag.plan(cloud, request, 1)

@@ -1,0 +1,161 @@
+"""Which hosts may fail: whether their guests would all find a place.
+
+After :mod:`~pinning_filter.fleet.evacuation`, which is asked once for each
+host. Says nothing of how a server is evacuated, nor in what order Nova would
+do it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Sequence
+
+from pinning_filter.core.fit import fit
+from pinning_filter.core.refusal import Refusal
+from pinning_filter.fleet import summary
+from pinning_filter.fleet.evacuation import (
+    Allowed,
+    Evacuation,
+    Homeless,
+    Places,
+    anywhere,
+    evacuate,
+    pcpus,
+)
+from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loss:
+    """Hosts that fail at once, and what becomes of their guests."""
+
+    hosts: tuple[str, ...]  #: names, the one that was asked about first
+    guests: int  #: that lose their host
+    pcpus: int  #: that these guests take
+    #: Guests for whom no place was found, the largest first.
+    stuck: tuple[Guest, ...] = ()
+    #: Why the first of these fits on no host that is left; empty: all fit.
+    missing: str = ""
+
+    @property
+    def survived(self) -> bool:
+        """Whether every guest finds a place."""
+        return not self.stuck
+
+
+class Survival:
+    """What a cloud survives.
+
+    :param allowed: which hosts a guest may go to.
+    """
+
+    def __init__(self, cloud: Cloud, allowed: Allowed = anywhere) -> None:
+        self._hosts = {host.name: host for host in cloud.hosts}
+        self._places = Places(cloud.hosts)
+        self._allowed = allowed
+
+    def losses(self, count: int = 1) -> Iterator[Loss]:
+        """For each host that has guests: it fails.
+
+        :param count: how many hosts fail at once: the host, and with it
+            those of the others whose guests take the most pCPUs.
+        """
+        by_pcpus = self._fullest()
+        for name, host in self._hosts.items():
+            if host.guests:
+                others = [each for each in by_pcpus if each != name]
+                yield self.loss([name, *others[: count - 1]])
+
+    def loss(self, names: Sequence[str]) -> Loss:
+        """These hosts fail at once."""
+        return self._loss(self._places, self._hosts, names)[0]
+
+    def in_turn(self) -> int:
+        """How many hosts can fail one after the other, the fullest first.
+
+        Each time the host fails whose guests take the most pCPUs, those that
+        it has taken in included; the count ends with the first whose guests
+        do not all find a place. Closed hosts fail like others, and take no
+        guests.
+        """
+        hosts = dict(self._hosts)
+        failed = 0
+        while any(host.guests for host in hosts.values()):
+            fullest = max(hosts.values(), key=_taken).name
+            places = Places(hosts.values())
+            loss, found = self._loss(places, hosts, [fullest])
+            if not loss.survived:
+                return failed
+            hosts |= found.hosts
+            del hosts[fullest]
+            failed += 1
+        return len(self._hosts)
+
+    def _loss(
+        self,
+        places: Places,
+        hosts: dict[str, CloudHost],
+        names: Collection[str],
+    ) -> tuple[Loss, Evacuation]:
+        gone = set(names)
+        leaving = [
+            Homeless(guest, name)
+            for name in names
+            for guest in hosts[name].guests
+        ]
+        found = (
+            evacuate(places, leaving, gone, self._allowed)
+            if leaving
+            else Evacuation((), (), {})
+        )
+        stuck = sorted(found.stuck, key=lambda each: (-pcpus(each), each.id))
+        missing = ""
+        if stuck:
+            missing = self._missing(places, found, stuck[0], gone)
+        loss = Loss(
+            tuple(names),
+            len(leaving),
+            sum(pcpus(each.guest) for each in leaving),
+            tuple(stuck),
+            missing,
+        )
+        return loss, found
+
+    def _missing(
+        self,
+        places: Places,
+        found: Evacuation,
+        guest: Guest,
+        gone: Collection[str],
+    ) -> str:
+        allowed = self._allowed(guest)
+        left = [
+            found.hosts.get(name, host)
+            for name, host in places.hosts.items()
+            if name not in gone and (allowed is None or name in allowed)
+        ]
+        refusals = [
+            answer
+            for host in left
+            if isinstance(
+                answer := fit(host.host, guest.request, None, host.strategy),
+                Refusal,
+            )
+        ]
+        if not refusals:
+            return "No host is left that may take it."
+        return summary.sentence(guest.request, refusals)
+
+    def _fullest(self) -> list[str]:
+        return [
+            host.name
+            for host in sorted(
+                self._hosts.values(),
+                key=lambda host: (-_taken(host)[0], host.name),
+            )
+        ]
+
+
+def _taken(host: CloudHost) -> tuple[int, str]:
+    """Sorts hosts by the pCPUs that their guests take; ties: the name."""
+    return sum(map(pcpus, host.guests)), host.name
