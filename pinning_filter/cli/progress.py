@@ -15,11 +15,17 @@ from rich.progress import track
 _Item = TypeVar("_Item")
 
 
-def bar(items: Iterable[_Item], what: str) -> Iterable[_Item]:
-    """The items, with a bar on standard error if that is a terminal."""
+def bar(
+    items: Iterable[_Item], what: str, total: int | None = None
+) -> Iterable[_Item]:
+    """The items, with a bar on standard error if that is a terminal.
+
+    :param total: how many there are, where they cannot be counted.
+    """
     return track(
         items,
         what,
+        total,
         console=Console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),

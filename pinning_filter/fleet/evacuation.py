@@ -85,6 +85,31 @@ class Places:
             self._kept[request] = tuple(sorted(filter(None, found), key=_key))
         return self._kept[request]
 
+    def after(
+        self, changed: Mapping[str, CloudHost], gone: AbstractSet[str]
+    ) -> Places:
+        """The same when some hosts have changed, and others are gone."""
+        left = Places(())
+        left.hosts = {
+            name: host
+            for name, host in {**self.hosts, **changed}.items()
+            if name not in gone
+        }
+        for request, found in self._kept.items():
+            again = (
+                _place(host, request)
+                for name, host in changed.items()
+                if name not in gone
+            )
+            same = (
+                place
+                for place in found
+                if place.name not in changed and place.name not in gone
+            )
+            places = filter(None, itertools.chain(again, same))
+            left._kept[request] = tuple(sorted(places, key=_key))
+        return left
+
 
 def evacuate(
     places: Places,

@@ -42,6 +42,11 @@ class Loss:
         """Whether every guest finds a place."""
         return not self.stuck
 
+    @property
+    def stuck_pcpus(self) -> int:
+        """The pCPUs that the guests without a place take."""
+        return sum(map(pcpus, self.stuck))
+
 
 class Survival:
     """What a cloud survives.
@@ -78,16 +83,16 @@ class Survival:
         do not all find a place. Closed hosts fail like others, and take no
         guests.
         """
-        hosts = dict(self._hosts)
+        hosts, places = dict(self._hosts), self._places
         failed = 0
         while any(host.guests for host in hosts.values()):
             fullest = max(hosts.values(), key=_taken).name
-            places = Places(hosts.values())
             loss, found = self._loss(places, hosts, [fullest])
             if not loss.survived:
                 return failed
             hosts |= found.hosts
             del hosts[fullest]
+            places = places.after(found.hosts, {fullest})
             failed += 1
         return len(self._hosts)
 
