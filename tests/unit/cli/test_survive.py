@@ -45,8 +45,8 @@ def test_hosts_that_may_not_fail_are_told_and_no_others(ask):
     assert answer.status == 3
     first, _, _, _, *rows = answer.out.splitlines()
     assert first == "1 of 3 hosts with pinned servers may not fail."
-    assert [row[:60] for row in rows[:-1]] == [
-        "| a     |       2 |     4 | False    | server 0 of a | No hos"
+    assert [row[:59] for row in rows[:-1]] == [
+        "| a     |       2 |     4 | False    | server 0 of a | No h"
     ]
     rows = ask(cloud([3, 1], [2], [2]), "--all").out.splitlines()[4:-1]
     assert len(rows) == 3
