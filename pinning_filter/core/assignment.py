@@ -4,12 +4,17 @@ Knows only positions: guest cell ``i``, host cell ``j``, who fits where, and
 what the chosen host cells must have between them. What makes one guest cell
 fit one host cell is not its business.
 
-Trying permutations costs factorially. But whether guest cells ``i, i+1, ...``
-can still be placed depends only on *which* host cells are taken, not on who
-took them, and a set of host cells is a number of as many bits. So a *family*
-of sets is kept as one big integer, in which bit ``s`` says whether the set
-``s`` belongs to it: of 16 host cells there are 65,536 sets, 8 KiB, and adding
-a host cell to every set of a family is one shift.
+Trying permutations costs factorially. Where nothing joins the host cells this
+is the matching of a bipartite graph, which takes polynomial time
+(:func:`_matched`).
+
+Where networks or devices join them, whether guest cells ``i, i+1, ...`` can
+still be placed depends only on *which* host cells are taken, not on who took
+them, and a set of host cells is a number of as many bits. So a *family* of
+sets is kept as one big integer, in which bit ``s`` says whether the set ``s``
+belongs to it: of 16 host cells there are 65,536 sets, 8 KiB, and adding a host
+cell to every set of a family is one shift. That has a limit,
+:data:`MOST_CELLS`, beyond which nothing is answered (:class:`TooManyCells`).
 """
 
 from __future__ import annotations
@@ -20,8 +25,19 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 #: Above this many *different* host cells the families would grow past
-#: 128 KiB each; of a host with more, the first in order are considered.
+#: 128 KiB each.
 MOST_CELLS = 20
+
+
+class TooManyCells(Exception):
+    """There are more different host cells than families are made of.
+
+    :ivar cells: how many there are; :data:`MOST_CELLS` is the most.
+    """
+
+    def __init__(self, cells: int) -> None:
+        super().__init__(f"{cells} different host cells")
+        self.cells = cells
 
 
 class Cover(NamedTuple):
@@ -76,10 +92,18 @@ def assign(
     :param matters: the host cells, as bits, that make a difference to
         ``accepts``: sets that differ in others only have the same answer.
     :returns: a host cell for each guest cell, or None.
+    :raises TooManyCells: where covers or ``accepts`` join more different host
+        cells than can be looked at.
     """
     if _reach(fits) < len(fits):
         return None
+    if not (covers or accepts):
+        return _matched(fits)
+    if len(fits) == _reach(fits):
+        return _all_taken(fits, covers, accepts)
     kept = _kept(fits, host_cells, covers)
+    if len(kept) > MOST_CELLS:
+        raise TooManyCells(len(kept))
     fits = [_pack(mask, kept) for mask in fits]
     covers = [
         Cover(needed, tuple((_pack(m, kept), w) for m, w in supplies if
@@ -128,6 +152,52 @@ class Choices:
         for cell in _bits(wanted):
             family &= self._having[cell]
         return family != 0
+
+
+def _matched(fits: Sequence[int]) -> tuple[int, ...] | None:
+    """The first way to give each guest cell a host cell of its own.
+
+    1. Any way: one guest cell after the other, moving those before along.
+    2. For each guest cell in turn, the first host cell that it can have while
+       those after it still find theirs; then it keeps it.
+    """
+    owner: dict[int, int] = {}
+    for guest in range(len(fits)):
+        if not _augment(fits, guest, owner, {guest}):
+            return None
+    fixed: set[int] = set()
+    chosen: list[int] = []
+    for guest, mask in enumerate(fits):
+        fixed.add(guest)
+        for cell in _bits(mask):
+            holder = owner.get(cell)
+            if holder == guest:
+                break
+            if holder in fixed:
+                continue
+            trial = {c: g for c, g in owner.items() if g != guest}
+            trial[cell] = guest
+            # A guest cell that has its host cell for good does not move.
+            if holder is None or _augment(fits, holder, trial, set(fixed)):
+                owner = trial
+                break
+        chosen.append(cell)
+    return tuple(chosen)
+
+
+def _all_taken(
+    fits: Sequence[int],
+    covers: Sequence[Cover],
+    accepts: Callable[[tuple[int, ...]], bool] | None,
+) -> tuple[int, ...] | None:
+    """The first way where every host cell that fits at all is taken."""
+    everything = functools.reduce(operator.or_, fits, 0)
+    if not all(cover.met(everything) for cover in covers):
+        return None
+    chosen = _matched(fits)
+    if chosen is None or (accepts and not accepts(chosen)):
+        return None
+    return chosen
 
 
 def _alike(chosen: Sequence[int], cells: int, matters: int) -> int:
@@ -266,7 +336,7 @@ def _kept(
         alike = seen[takes, serves] = seen.get((takes, serves), 0) + 1
         if any(takes) and alike <= len(fits):
             kept.append(cell)
-    return kept[:MOST_CELLS]
+    return kept
 
 
 def _bits(mask: int) -> list[int]:

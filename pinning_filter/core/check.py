@@ -116,6 +116,12 @@ def _require(cell: HostCell, pcpus: set[int]) -> Iterator[str]:
     }
     if len(alone := pcpus - beside) > 1:
         yield f"require, and pCPUs {cpuset.format(alone)} are without sibling"
+    for core in cell.siblings:
+        if core & pcpus and len(core & cell.free) < 2:
+            yield (
+                f"require, and pCPU {cpuset.format(core & pcpus)} has no free "
+                "sibling"
+            )
 
 
 def _isolate(cell: HostCell, used: Collection[int]) -> Iterator[str]:
@@ -125,6 +131,11 @@ def _isolate(cell: HostCell, used: Collection[int]) -> Iterator[str]:
         here = core & set(used)
         if len(here) > 1:
             yield f"isolate, and pCPUs {cpuset.format(here)} share a core"
+        if here and len(core) < cell.threads:
+            yield (
+                f"isolate, and not all threads of the core of pCPU "
+                f"{cpuset.format(here)} are given out"
+            )
         if here and not core <= cell.free:
             yield (
                 f"isolate, and the siblings of pCPU {cpuset.format(here)} "

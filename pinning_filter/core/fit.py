@@ -16,7 +16,14 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from pinning_filter.core import pairs
-from pinning_filter.core.assignment import Choices, Cover, assign, shortage
+from pinning_filter.core.assignment import (
+    MOST_CELLS,
+    Choices,
+    Cover,
+    TooManyCells,
+    assign,
+    shortage,
+)
 from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.refusal import FOR_NOW, Code, Fact, Refusal
@@ -74,7 +81,13 @@ def fit(
     ordered = in_order(host, request, devices, strategy)
     if needed == 1:
         return _fit_one(host, ordered, request, devices, strategy)
-    return _fit_several(host, ordered, request, devices, strategy)
+    try:
+        return _fit_several(host, ordered, request, devices, strategy)
+    except TooManyCells as error:
+        unit = "unlike host cells"
+        return Refusal(
+            (Fact(Code.TOO_MANY_CELLS, error.cells, MOST_CELLS, unit),)
+        )
 
 
 def beside(

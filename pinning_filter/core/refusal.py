@@ -35,6 +35,8 @@ class Code(str, enum.Enum):
     PAGES_TOTAL = "pages_total"  #: too little in them, even were all free
     TOGETHER = "together"  #: guest cells fit one by one, not all at once
     TOGETHER_TOTAL = "together_total"  #: not at once, even were all free
+    #: More than can be looked at, joined by networks or devices.
+    TOO_MANY_CELLS = "too_many_cells"
     PHYSNET = "physnet"  #: no fitting host cell is near the network's NIC
     TUNNEL = "tunnel"  #: no fitting host cell is near the tunnels' NIC
     DEVICES = "devices"  #: no fitting host cell is near enough PCI devices
@@ -139,6 +141,8 @@ _CLAUSES = {
     "host cell{free_s} can take one of them",
     Code.TOGETHER_TOTAL: "{needed} guest cells need a host cell each, only "
     "{free} host cell{free_s} could ever take one of them",
+    Code.TOO_MANY_CELLS: "networks or PCI devices join {needed} unlike host "
+    "cells, this works out {free} at the most",
     Code.PHYSNET: "no host cell near the physical network {detail} has room "
     "for the guest",
     Code.TUNNEL: "no host cell near the tunnel endpoint has room for the "

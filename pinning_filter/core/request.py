@@ -37,8 +37,9 @@ class ThreadPolicy(str, enum.Enum):
     PREFER = "prefer"
     #: *Hard*: every vCPU on a wholly free core, whose other threads stay idle.
     ISOLATE = "isolate"
-    #: *Hard*: the host cell has SMT, and every vCPU shares its core with
-    #: another vCPU of the guest cell, save at most one.
+    #: *Hard*: every core that is used had two free threads at least, and
+    #: every vCPU shares its core with another vCPU of the guest cell, save at
+    #: most one.
     REQUIRE = "require"
 
 

@@ -152,12 +152,12 @@ def _first_whole_cores(
 
 
 def _required(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
-    """Every vCPU beside another of the guest cell, save at most one.
+    """On cores with two free threads at least, and at most one vCPU alone.
 
     1. As Nova: the same number of threads, two at least, from each core.
     2. Else cores with two and more free threads, emptiest first, each filled
-       up; the last of them, or one more, may hold the one that is alone.
-       Ties: the host's order.
+       up; the last of them may hold a vCPU that is alone. Ties: the host's
+       order.
     """
     if cell.threads < 2:
         return Fact(Code.NO_SMT, 2, cell.threads, "threads a core", cell.id)
@@ -166,9 +166,8 @@ def _required(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
     if pcpus is not None:
         return _reserving(cell, pcpus, reserve)
     beside = [threads for threads in cores if len(threads) > 1]
-    alone = [threads for threads in cores if len(threads) == 1][:1]
     beside.sort(key=len, reverse=True)
-    pcpus = [pcpu for threads in beside + alone for pcpu in threads]
+    pcpus = [pcpu for threads in beside for pcpu in threads]
     if len(pcpus) < count:
         return Fact(Code.SIBLINGS, count, len(pcpus), "pCPUs", cell.id)
     taken = _reserving(cell, pcpus[:count], reserve)
@@ -181,26 +180,30 @@ def _isolated(cell: HostCell, count: int, reserve: int) -> Taken | Fact:
     1. On a cell whose cores have several threads this takes the siblings out
        of use, which only the legacy configuration (``vcpu_pin_set``, where
        shared and dedicated pCPUs are the same) can account for.
-    2. The largest cores first, as Nova takes no others. Ties: the host's
+    2. Only the largest cores: a host reports of a core what is given out, so
+       the sibling of a smaller one may be the host's own. Ties: the host's
        order.
     3. The emulator threads take the first wholly free core that is left.
     """
     if smt := _useless_smt(cell, count + reserve):
         return smt
     free, threads = cell.free, cell.threads
-    whole = [core & free for core in cell.siblings if core and core <= free]
+    whole = [
+        core & free
+        for core in cell.siblings
+        if core <= free and 0 < len(core) == threads
+    ]
     if len(whole) < count + reserve:
         code, needed = Code.WHOLE_CORES, count + reserve
         return too_few(code, needed, len(whole), cell, reserve, "cores")
-    chosen = sorted(whole, key=len, reverse=True)[:count]
+    chosen = whole[:count]
     pcpus = [next(iter(core)) for core in chosen]
-    usual = all(len(core) == threads for core in chosen)
     if not reserve:
-        return Taken(pcpus, _NOTHING, usual)
+        return Taken(pcpus, _NOTHING)
     left = next((core for core in whole if core not in chosen), None)
     if left is None:
         return overlapping(cell)
-    return Taken(pcpus, frozenset({next(iter(left))}), usual)
+    return Taken(pcpus, frozenset({next(iter(left))}))
 
 
 def _useless_smt(cell: HostCell, needed: int) -> Fact | None:
@@ -226,7 +229,10 @@ def lasting(
     if policy is _ISOLATE and needed:
         if smt := _useless_smt(cell, needed):
             return smt
-        whole = sum(1 for core in cell.siblings if core and core <= dedicated)
+        whole = sum(
+            core <= dedicated and 0 < len(core) == cell.threads
+            for core in cell.siblings
+        )
         if whole < needed:
             code = Code.WHOLE_CORES_TOTAL
             return too_few(code, needed, whole, cell, reserve, "cores")
@@ -234,16 +240,13 @@ def lasting(
         if cell.threads < 2:
             unit = "threads a core"
             return Fact(Code.NO_SMT, 2, cell.threads, unit, cell.id)
-        beside = alone = 0
+        beside = 0
         for core in cell.siblings:
             if (threads := len(core & dedicated)) > 1:
                 beside += threads
-            else:
-                alone |= threads
-            if beside + alone >= count:  # most often after a few cores
+            if beside >= count:  # most often after a few cores
                 return None
-        code = Code.SIBLINGS_TOTAL
-        return Fact(code, count, beside + alone, "pCPUs", cell.id)
+        return Fact(Code.SIBLINGS_TOTAL, count, beside, "pCPUs", cell.id)
     return None
 
 

@@ -29,8 +29,7 @@ def take(
     1. Whole cores only for what half-used ones cannot hold, the largest
        first. Ties: the host's order.
     2. The rest on half-used cores, those with the fewest free threads first.
-       With ``require`` a core with one free thread serves the last vCPU
-       only. Ties: the host's order.
+       With ``require`` none with one free thread. Ties: the host's order.
     3. The emulator threads on a half-used core, else on the core that was
        broken, else on a whole one.
 
@@ -54,7 +53,8 @@ def take(
     if require and cell.threads < 2:
         return Fact(Code.NO_SMT, 2, cell.threads, "threads a core", cell.id)
     whole, parts = _cores(cell)
-    pcpus = _chosen(whole, _beside(parts) if require else parts, count)
+    beside = [core for core in parts if len(core) > 1]
+    pcpus = _chosen(whole, beside if require else parts, count)
     if len(pcpus) < count:
         code = Code.SIBLINGS if require else Code.PCPUS
         return Fact(code, count, len(pcpus), "pCPUs", cell.id)
@@ -90,13 +90,6 @@ def _chosen(
     for core in parts:
         pcpus += core
     return pcpus[:count]
-
-
-def _beside(parts: Sequence[list[int]]) -> list[list[int]]:
-    """Cores where vCPUs are beside each other, and one for the last vCPU."""
-    return [core for core in parts if len(core) > 1] + [
-        core for core in parts if len(core) == 1
-    ][:1]
 
 
 def _reserving(

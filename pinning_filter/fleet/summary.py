@@ -211,6 +211,8 @@ _CLAUSES = {
     "{best} can take {free}",
     Code.TOGETHER_TOTAL: "{needed} NUMA cells must fit at the same time, "
     "{best} can take {free} even when empty",
+    Code.TOO_MANY_CELLS: "{hosts} {have} too many NUMA cells for a server of "
+    "several with networks or PCI devices",
     Code.PHYSNET: "on {hosts} no NUMA cell near the network has room for it",
     Code.TUNNEL: "on {hosts} no NUMA cell near the network has room for it",
     Code.DEVICES: "{needed} PCI device{s} {need} needed near NUMA cells "

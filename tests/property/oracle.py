@@ -134,7 +134,7 @@ def _pinning(
 
 
 def _require(cell: HostCell, pcpus: Sequence[int]) -> Iterator[str]:
-    """Beside another of the guest cell, save at most one."""
+    """On cores with two free threads; beside another, save at most one."""
     if all(len(core) < 2 for core in cell.siblings):
         yield "no core has two threads"
     alone = [
@@ -147,6 +147,10 @@ def _require(cell: HostCell, pcpus: Sequence[int]) -> Iterator[str]:
     ]
     if len(alone) > 1:
         yield f"pCPUs {alone} are each alone on their core"
+    for core in cell.siblings:
+        free = (core & cell.dedicated) - cell.pinned
+        if core & set(pcpus) and len(free) < 2:
+            yield f"core {sorted(core)} had no two free threads"
 
 
 def _isolate(cell: HostCell, used: Sequence[int]) -> Iterator[str]:
@@ -163,6 +167,8 @@ def _isolate(cell: HostCell, used: Sequence[int]) -> Iterator[str]:
                 yield f"core {sorted(core)} is used twice"
             if core & cell.pinned or core - cell.dedicated:
                 yield f"core {sorted(core)} is not wholly free"
+            if len(core) < max(map(len, cell.siblings)):
+                yield f"core {sorted(core)} is not given out as a whole"
 
 
 def _memory(

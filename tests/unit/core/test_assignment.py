@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Sequence
 
 import pytest
 
-from pinning_filter.core.assignment import Choices, Cover, assign, shortage
+from pinning_filter.core.assignment import (
+    Choices,
+    Cover,
+    TooManyCells,
+    assign,
+    shortage,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,51 @@ def test_the_first_permutation(
     fits: list[int], count: int, chosen: tuple[int, ...] | None
 ) -> None:
     assert assign(fits, count) == chosen
+
+
+def test_the_first_way_beside_trying_all() -> None:
+    rng = random.Random(8)
+    found = 0
+    for _ in range(300):
+        count = rng.randint(2, 5)
+        fits = [
+            rng.getrandbits(count) for _ in range(rng.randint(1, count))
+        ]
+        ways = (
+            way
+            for way in itertools.permutations(range(count), len(fits))
+            if all(mask >> cell & 1 for mask, cell in zip(fits, way,
+                                                          strict=True))
+        )
+        first = next(ways, None)
+        found += first is not None
+        assert assign(fits, count) == first
+    assert 50 < found < 250
+
+
+def test_as_many_guest_cells_as_there_are_host_cells() -> None:
+    everything = (1 << 64) - 1
+    assert assign([everything] * 64, 64) == tuple(range(64))
+    # Guest cell i fits host cells 63-i and above: only one way round.
+    fits = [everything >> (63 - i) << (63 - i) for i in range(64)]
+    assert assign(fits, 64) == tuple(range(63, -1, -1))
+    assert assign([everything] * 63 + [0], 64) is None
+    near = [Cover(1, ((1 << 40, 1),))]
+    assert assign([everything] * 64, 64, near) == tuple(range(64))
+    assert assign([everything] * 64, 64, [Cover(2, near[0].supplies)]) is None
+
+
+def test_few_guest_cells_on_many_unlike_host_cells() -> None:
+    last_two = [1 << 62 | 1 << 63, 1 << 63]
+    assert assign(last_two, 64) == (62, 63)
+
+
+def test_too_many_unlike_host_cells_are_not_cut_off() -> None:
+    """Of those that are near no network two will do."""
+    everything = (1 << 30) - 1
+    covers = [Cover(1, ((1 << cell, 1),)) for cell in range(25)]
+    with pytest.raises(TooManyCells, match="27 different host cells"):
+        assign([everything] * 2, 30, covers)
 
 
 @pytest.mark.parametrize(

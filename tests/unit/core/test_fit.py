@@ -515,13 +515,22 @@ def test_a_guest_cell_of_shared_vcpus_is_free_of_the_thread_policy() -> None:
         assert places(fit(machine, mixed)) == [(0, {0: 0, 1: 1}), (1, {})]
 
 
-def test_where_nova_s_own_rule_finds_a_host_cell_it_is_that_one() -> None:
-    """Nova wants two free threads on a core even for a single vCPU."""
+def test_require_wants_two_free_threads_even_for_a_single_vcpu() -> None:
     lone = host("cell:2 core:4 pu:2", "0,2,4,6,8-13")
     alone = guest(1, thread_policy=ThreadPolicy.REQUIRE)
     assert places(fit(lone, alone)) == [(1, {0: 14})]
-    only = host("cell:1 core:4 pu:2", "0,2,4,6")
-    assert places(fit(only, alone)) == [(0, {0: 1})]
+    only = fit(host("cell:1 core:4 pu:2", "0,2,4,6"), alone)
+    assert only.facts == (Fact(Code.SIBLINGS, 1, 0, "pCPUs", 0),)
+
+
+def test_where_nova_s_own_rule_finds_a_host_cell_it_is_that_one() -> None:
+    """Nova takes as many threads of every core that it uses."""
+    six = guest(6, thread_policy=ThreadPolicy.REQUIRE)
+    both = host("cell:2 core:2 pu:4", "6-7,11,15")
+    threes = dict(enumerate((8, 9, 10, 12, 13, 14)))
+    assert places(fit(both, six)) == [(1, threes)]
+    only = host("cell:1 core:2 pu:4", "6-7")
+    assert places(fit(only, six)) == [(0, dict(enumerate(range(6))))]
 
 
 def test_nova_s_own_rule_comes_first_for_every_guest_cell() -> None:

@@ -103,10 +103,10 @@ def test_prefer(text: str, used: str, count: int, expected: list[int]) -> None:
             "core:2 pu:2", "0", 2, [2, 3], id="a half-used core is passed by"
         ),
         pytest.param(
-            "core:2 pu:2", "0", 3, [2, 3, 1], id="it takes the odd vCPU"
+            "core:2 pu:2", "0", 1, [2], id="a single vCPU, too, passes it by"
         ),
         pytest.param(
-            "core:2 pu:2", "0,2", 1, [1], id="a single vCPU is alone anyway"
+            "core:3 pu:2", "0", 3, [2, 3, 4], id="and so does the odd one"
         ),
         pytest.param(
             "core:2 pu:4",
@@ -159,10 +159,19 @@ def test_isolate_without_smt_needs_no_legacy_host() -> None:
     assert pcpus(cell("core:2"), 2, ISOLATE) == ([0, 1], set())
 
 
-def test_isolate_takes_smaller_whole_cores_last() -> None:
-    uneven = HostCell(0, {0, 2, 3}, shared={0, 2, 3}, siblings=[{0}, {2, 3}])
-    assert pcpus(uneven, 1, ISOLATE) == ([2], set())
-    assert pcpus(uneven, 2, ISOLATE) == ([2, 0], set())
+def test_isolate_takes_no_core_that_is_given_out_in_part() -> None:
+    """``vcpu_pin_set=0,1,2,3,6,7`` on cores {0,4} {1,5} {2,6} {3,7}."""
+    given = {0, 1, 2, 3, 6, 7}
+    partly = HostCell(
+        0, given, shared=given, siblings=[{0}, {1}, {2, 6}, {3, 7}]
+    )
+    assert pcpus(partly, 2, ISOLATE) == ([2, 3], set())
+    assert siblings.take(partly, 3, ISOLATE) == Fact(
+        Code.WHOLE_CORES, 3, 2, "cores", 0
+    )
+    assert siblings.lasting(partly, 3, ISOLATE) == Fact(
+        Code.WHOLE_CORES_TOTAL, 3, 2, "cores", 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -266,8 +275,24 @@ FOR_EMULATOR = " (one for emulator threads)"
             4,
             REQUIRE,
             0,
-            Fact(Code.SIBLINGS, 4, 3, "pCPUs", 0),
+            Fact(Code.SIBLINGS, 4, 2, "pCPUs", 0),
             id="require: two would be alone",
+        ),
+        pytest.param(
+            cell("core:3 pu:2", "0,2"),
+            3,
+            REQUIRE,
+            0,
+            Fact(Code.SIBLINGS, 3, 2, "pCPUs", 0),
+            id="require: the odd one would have no free sibling",
+        ),
+        pytest.param(
+            cell("core:3 pu:2", "1,3,5"),
+            1,
+            REQUIRE,
+            0,
+            Fact(Code.SIBLINGS, 1, 0, "pCPUs", 0),
+            id="require: every core is half used",
         ),
         pytest.param(
             cell("core:2 pu:2"),

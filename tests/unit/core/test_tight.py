@@ -36,13 +36,13 @@ PREFER, REQUIRE = ThreadPolicy.PREFER, ThreadPolicy.REQUIRE
             "1,3",
             3,
             REQUIRE,
-            [4, 5, 0],
-            id="require: the last vCPU on a half-used core",
+            [4, 5, 6],
+            id="require: nor the last vCPU on a half-used core",
         ),
         pytest.param(
             "", 3, REQUIRE, [0, 1, 2], id="require: else a core is broken"
         ),
-        pytest.param("1", 1, REQUIRE, [0], id="require: one vCPU"),
+        pytest.param("1", 1, REQUIRE, [2], id="require: one vCPU"),
     ],
 )
 def test_two_threads_a_core(
@@ -73,14 +73,14 @@ def test_two_threads_a_core(
             "1,5-7",
             4,
             REQUIRE,
-            [0, 2, 3, 4],
-            id="require: the one that is alone comes last",
+            [8, 9, 10, 11],
+            id="require: no core with one free thread",
         ),
         pytest.param(
             "1,5-7",
-            8,
+            7,
             REQUIRE,
-            [8, 9, 10, 11, 0, 2, 3, 4],
+            [8, 9, 10, 11, 0, 2, 3],
             id="require: whole cores for the rest",
         ),
     ],
@@ -141,7 +141,7 @@ def test_emulator_threads_take_a_core_that_is(
             "1,3,5",
             4,
             REQUIRE,
-            Fact(Code.SIBLINGS, 4, 3, "pCPUs", 0),
+            Fact(Code.SIBLINGS, 4, 2, "pCPUs", 0),
             id="require with too few siblings",
         ),
         pytest.param(
