@@ -13,12 +13,10 @@ Guests without a NUMA topology are Nova's alone.
 from __future__ import annotations
 
 import functools
-import inspect
 from typing import Any
 
 import nova.conf
 from nova import objects
-from nova.virt import hardware
 from nova.virt.libvirt import driver
 from nova.virt.libvirt import utils as libvirt_utils
 from oslo_log import log as logging
@@ -31,7 +29,7 @@ from pinning_filter.core.placement import Placement
 from pinning_filter.libvirt import capabilities
 from pinning_filter.libvirt import domain as domain_xml
 from pinning_filter.nova import fit as nova_fit
-from pinning_filter.nova import guest_topology
+from pinning_filter.nova import guest_topology, releases
 from pinning_filter.nova import host as nova_host
 from pinning_filter.nova import settings as nova_settings
 from pinning_filter.nova import stats as nova_stats
@@ -42,9 +40,7 @@ LOG = logging.getLogger(__name__)
 opts.register(CONF)
 
 #: Whether Nova asks for the machine type before it locks memory.
-_BY_MACHINE = "mach_type" in inspect.signature(
-    hardware.get_locked_memory_constraint
-).parameters
+_BY_MACHINE = releases.locks_memory_by_machine_type()
 
 
 class PinningLibvirtDriver(driver.LibvirtDriver):

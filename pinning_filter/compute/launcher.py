@@ -17,13 +17,18 @@ MODULE = "nova.virt.pinning"
 
 def main() -> None:
     """Run nova-compute."""
+    # Configuration files have the program's name, and Nova 34 looks into one
+    # as soon as it is imported, for [DEFAULT] concurrency_backend.
+    sys.argv[0] = str(pathlib.Path(sys.argv[0]).with_name("nova-compute"))
     # First of all imports: it chooses between threads and eventlet, and
     # eventlet has to come before whatever it replaces.
     from nova.cmd import compute
 
+    from pinning_filter.nova import releases
+
+    if reason := releases.unfit_for_driver():
+        sys.exit(f"nova-compute-pinning: {reason}")
     register()
-    # oslo.config looks for files of the program's name.
-    sys.argv[0] = str(pathlib.Path(sys.argv[0]).with_name("nova-compute"))
     compute.main()
 
 

@@ -16,6 +16,7 @@ from nova.virt import hardware
 
 from pinning_filter.explain.question import Question, Resources
 from pinning_filter.nova import guest as nova_guest
+from pinning_filter.nova import releases
 
 #: What a compute node is given when it is not to be asked.
 _DISABLED = "COMPUTE_STATUS_DISABLED"
@@ -24,10 +25,7 @@ _DISABLED = "COMPUTE_STATUS_DISABLED"
 def know_aliases(aliases: Iterable[str]) -> None:
     """Let flavors name these PCI devices, in place of nova.conf's."""
     conf.CONF.set_override("alias", list(aliases), "pci")
-    # Newer releases of Nova remember what they read.
-    read = getattr(request, "get_alias_from_config", None)
-    if forget := getattr(read, "cache_clear", None):
-        forget()
+    releases.forget_pci_aliases()
 
 
 def spec(guest: nova_guest.Guest) -> objects.RequestSpec:

@@ -15,17 +15,15 @@ import nova.conf
 from nova import exception, objects
 from nova.objects import fields
 from nova.virt import hardware
-from nova.virt.libvirt import config as libvirt_config
 
 from pinning_filter.core import cpuset
 from pinning_filter.libvirt.domain import Settings, Topology
+from pinning_filter.nova import releases
 
 CONF = nova.conf.CONF
 
-#: How many I/O threads the installed Nova gives a guest: one since 33.0.0.
-IOTHREADS = int(
-    hasattr(libvirt_config, "LibvirtConfigGuestCPUTuneIOThreadPin")
-)
+#: How many I/O threads the installed Nova gives a guest.
+IOTHREADS = releases.guest_iothreads()
 
 #: The maximum of each number of a topology where none is asked for.
 _NO_LIMIT = 65536
