@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from cliff import columns
 
@@ -23,7 +24,16 @@ def size(kib: int) -> str:
     return f"{kib} KiB"
 
 
-class Pinning(columns.FormattableColumn[Mapping[int, int]]):
+if TYPE_CHECKING:
+    _Numbers = columns.FormattableColumn[Mapping[int, int]]
+    _Set = columns.FormattableColumn[AbstractSet[int]]
+    _Texts = columns.FormattableColumn[Sequence[str]]
+else:
+    # cliff says what it holds since 4.9, newer than Nova 29 and Ubuntu 24.04.
+    _Numbers = _Set = _Texts = columns.FormattableColumn
+
+
+class Pinning(_Numbers):
     """vCPU -> pCPU."""
 
     def human_readable(self) -> str:
@@ -38,7 +48,7 @@ class Pinning(columns.FormattableColumn[Mapping[int, int]]):
         }
 
 
-class Cpus(columns.FormattableColumn[AbstractSet[int]]):
+class Cpus(_Set):
     """vCPUs or pCPUs."""
 
     def human_readable(self) -> str:
@@ -50,7 +60,7 @@ class Cpus(columns.FormattableColumn[AbstractSet[int]]):
         return sorted(self._value)
 
 
-class Clauses(columns.FormattableColumn[Sequence[str]]):
+class Clauses(_Texts):
     """Several texts that say something each."""
 
     def human_readable(self) -> str:
@@ -62,7 +72,7 @@ class Clauses(columns.FormattableColumn[Sequence[str]]):
         return list(self._value)
 
 
-class ByCell(columns.FormattableColumn[Mapping[int, int]]):
+class ByCell(_Numbers):
     """A number for each host cell that has one."""
 
     def human_readable(self) -> str:

@@ -16,6 +16,7 @@ from cliff import app, commandmanager
 
 from pinning_filter.cli.output import Status, refuse, to_stdout
 from pinning_filter.core.errors import InputError
+from pinning_filter.nova import releases
 
 _DESCRIPTION = """\
 CPU pinning for OpenStack Nova: what fits where, and why not.
@@ -102,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names have letters that the terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
+    releases.keep_eventlet_out()
     # Of a library that Nova's libraries load, and of use to nobody here.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     arguments = list(sys.argv[1:] if argv is None else argv)
