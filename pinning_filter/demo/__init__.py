@@ -6,19 +6,11 @@ functional tests stand on the same. Must not know what is decided, and how.
 
 Begin with ``__main__``.
 
-Importing this, before anything else of Nova, makes Nova run on threads. By
-itself it would replace half of the standard library with eventlet's twins,
-which whoever shares the process (pytest, above all) would have to live with.
+Importing this, before anything else of Nova, makes Nova run on threads if it
+can. Older ones replace half of the standard library with eventlet's twins,
+which whoever shares the process (pytest, above all) has to live with.
 """
 
-import os
-import warnings
+from pinning_filter.nova import releases
 
-os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from nova import monkey_patch
-
-    # Before Nova 32 the import alone was enough.
-    if hasattr(monkey_patch, "patch"):
-        monkey_patch.patch()
+releases.choose_concurrency()

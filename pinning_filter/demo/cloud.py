@@ -224,7 +224,7 @@ class Cloud:
         self._api.post_server({"server": body})
         self.services.finish()
         servers = [
-            self._server(server)
+            self.server(server["id"])
             for server in self._api.get_servers()
             if server["name"].startswith(name)
         ]

@@ -7,8 +7,11 @@ API and computes on SQLite.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import os
+import pkgutil
 import queue
 import sys
 from collections.abc import Callable
@@ -17,13 +20,13 @@ from typing import Any
 from unittest import mock
 
 import fixtures
-from nova import thread_pool_factory
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.functional.libvirt import base
 
 from pinning_filter.compute import launcher
 from pinning_filter.demo import locks
 from pinning_filter.demo.machine import Connection, machine_of
+from pinning_filter.nova import releases
 
 #: The filter of this project, as ``enabled_filters`` names it.
 OURS = "PinningFilter"
@@ -60,25 +63,37 @@ class Services(base.ServersTestBase):
     def setUp(self) -> None:
         locks.readers_first()
         launcher.register()
+        if releases.fixtures_need_help():
+            self._until_the_end(
+                locks.one_transaction_at_a_time(),
+                mock.patch(*_WHOSE_NOTIFICATION),
+            )
         super().setUp()
-        for target, stub in _STUBS.items():
-            patcher = mock.patch(target, stub)
-            patcher.start()
-            self.addCleanup(patcher.stop)
-        for name in ("spawn", "spawn_on"):
+        self._until_the_end(*itertools.starmap(mock.patch, _STUBS.items()))
+        for name in releases.spawners():
             self.useFixture(
                 fixtures.MonkeyPatch(
-                    f"nova.thread_pool_factory.{name}",
-                    self._noting(getattr(thread_pool_factory, name)),
+                    name, self._noting(pkgutil.resolve_name(name))
                 )
             )
+
+    def _until_the_end(
+        self, *changes: contextlib.AbstractContextManager[Any]
+    ) -> None:
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        for change in changes:
+            stack.enter_context(change)
 
     def _noting(self, spawn: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(spawn)
         def spawn_and_note(*args: Any, **kwargs: Any) -> Any:
-            task = spawn(*args, **kwargs)
+            task: futures.Future[Any] = futures.Future()
             self._tasks.put(task)
-            return task
+            # Where to run it may come before what to run.
+            at = next(at for at, arg in enumerate(args) if callable(arg))
+            noted = _telling(args[at], task)
+            return spawn(*args[:at], noted, *args[at + 1 :], **kwargs)
 
         return spawn_and_note
 
@@ -119,6 +134,31 @@ class Services(base.ServersTestBase):
             hostname=hostname or (args[-1] if args else None),
         )
 
+
+def _telling(
+    function: Callable[..., Any], task: futures.Future[Any]
+) -> Callable[..., Any]:
+    """A function that tells how it ended: green threads do not all do so."""
+
+    @functools.wraps(function)
+    def call_and_tell(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            task.set_exception(error)
+            raise
+        task.set_result(result)
+        return result
+
+    return call_and_tell
+
+
+#: Every notification is of the one Nova that runs.
+_WHOSE_NOTIFICATION: tuple[str, Any] = (
+    "nova.tests.fixtures.notifications.FakeVersionedNotifier"
+    "._get_sender_test_case_id",
+    lambda notifier: notifier.test_case_id,
+)
 
 #: One nova.conf serves all computes, so each answers for itself.
 _STUBS: dict[str, Any] = {

@@ -30,10 +30,13 @@ def resize(cloud, server, flavor):
 
 
 def cold_migrate(cloud, server, host):
-    api = cloud.services.admin_api
+    services, moved = cloud.services, {"id": server.id}
     with mock.patch(_RESIZE, return_value="{}"):
-        cloud.services._migrate_server({"id": server.id}, host=host, api=api)
-        cloud.services._confirm_resize({"id": server.id})
+        services.admin_api.post_server_action(
+            server.id, {"migrate": {"host": host}}
+        )
+        services._wait_for_state_change(moved, "VERIFY_RESIZE")
+        services._confirm_resize(moved)
     return cloud.server(server.id)
 
 
@@ -48,9 +51,13 @@ def live_migrate(cloud, server, host):
         self.complete_job()
 
     with mock.patch.object(fakelibvirt.Domain, "migrateToURI3", stub):
-        cloud.services._live_migrate(
-            {"id": server.id}, host=host, api=cloud.services.admin_api
+        cloud.services.admin_api.post_server_action(
+            server.id,
+            {"os-migrateLive": {"host": host, "block_migration": "auto"}},
         )
+        moved = {"id": server.id}
+        cloud.services._wait_for_migration_status(moved, ["completed"])
+        cloud.services._wait_for_state_change(moved, "ACTIVE")
     (xml,) = sent
     return cloud.server(server.id), xml
 

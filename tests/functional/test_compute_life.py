@@ -223,8 +223,8 @@ def test_a_restart_in_the_middle_of_a_build_leaks_nothing(cloud, killed):
     assert killed.wait(60)
     assert len(moves.held(cloud, "one")) == 4
     cloud.restart_compute("one")
-    lost = cloud.services._wait_for_state_change(
-        posted, "ERROR", wait_for_fault_key=False
+    lost = cloud.services._wait_for_server_parameter(
+        posted, {"OS-EXT-STS:vm_state": "error"}
     )
     assert len(moves.held(cloud, "one")) == 4
     cloud.services._delete_server(lost)

@@ -9,14 +9,19 @@ import sys
 
 import pytest
 
+from tests.functional import shell
+
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
 MAKE = "import pathlib, large_cloud; large_cloud.make(pathlib.Path({!r}), 3)"
 
 
 def run(*arguments):
-    program = pathlib.Path(sys.executable).with_name("pinning-filter")
     return subprocess.run(
-        [program, *arguments], capture_output=True, text=True, check=False
+        [shell.PROGRAM, *arguments],
+        env=shell.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

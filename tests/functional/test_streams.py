@@ -3,15 +3,12 @@
 import os
 import pathlib
 import subprocess
-import sys
 
 import pytest
 
 from pinning_filter.cloud.snapshot import Snapshot
+from tests.functional import shell
 from tests.unit.cli import clouds
-
-UNBUFFERED = "PYTHONUNBUFFERED"
-PROGRAM = pathlib.Path(sys.executable).with_name("pinning-filter")
 
 
 @pytest.fixture
@@ -35,12 +32,11 @@ class TestWhereTheAnswerCannotGo:
     def run(self, command, several, **streams):
         host = "cell:1 core:2" if "--xml" in command else several
         return subprocess.run(
-            [PROGRAM, *command, "--host", host],
+            [shell.PROGRAM, *command, "--host", host],
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            # What is written late fails late.
-            env={k: v for k, v in os.environ.items() if k != UNBUFFERED},
+            env=shell.environment(),
             **streams,
         )
 
@@ -71,8 +67,9 @@ def test_a_name_that_the_terminal_cannot_write_is_spelt(tmp_path):
     cloud = Snapshot((clouds.node("żółw", "cell:1 core:2"),))
     several = clouds.write(cloud, tmp_path / "cloud.json")
     answer = subprocess.run(
-        [PROGRAM, "map", "--host", several, "-f", "value", "-c", "host"],
-        env={**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "0"},
+        [shell.PROGRAM, "map", "--host", several, "-f", "value", "-c", "host"],
+        env=shell.environment()
+        | {"PYTHONIOENCODING": "ascii", "COLUMNS": "0"},
         capture_output=True,
         check=False,
     )
