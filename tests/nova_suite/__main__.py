@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
+import json
 import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from pinning_filter.demo import locks
+from pinning_filter.nova import releases
+from tests.nova_suite import MODULES
 
-MODULES = (
-    "nova.tests.functional.libvirt.test_numa_servers",
-    "nova.tests.functional.libvirt.test_numa_live_migration",
-    "nova.tests.functional.libvirt.test_rt_servers",
-    "nova.tests.functional.libvirt.test_pci_sriov_servers",
-    "nova.tests.functional.libvirt.test_pci_in_placement",
-    "nova.tests.functional.libvirt.test_live_migration",
-    "nova.tests.functional.libvirt.test_evacuate",
-)
+# Before anything of Nova is imported, and as Nova's own fixtures need it.
+releases.choose_concurrency(releases.THREADS_IN_FIXTURES_SINCE)
+
+from pinning_filter.demo import locks  # noqa: E402
 
 
 def prepare() -> None:
@@ -86,17 +85,46 @@ def logged(fit: Callable[..., Any]) -> Callable[..., Any]:
     return fit_and_log
 
 
-def main(arguments: list[str]) -> None:
-    """Run the tests; exits with 0 if all pass."""
-    stock = "--stock" in arguments
-    names = [name for name in arguments if name != "--stock"] or MODULES
+def main(arguments: list[str]) -> int:
+    """Run the tests; 0 if all pass."""
+    parser = argparse.ArgumentParser(prog="python -m tests.nova_suite")
+    parser.add_argument("--stock", action="store_true", help="Nova as it is")
+    parser.add_argument("--json", type=Path, help="where the results go")
+    parser.add_argument("names", nargs="*", default=MODULES)
+    asked = parser.parse_args(arguments)
     prepare()
-    if not stock:
+    if not asked.stock:
         swap()
     from testtools import run
 
-    run.main(["tests.nova_suite", *names], sys.stdout)
+    result = run.TestProgram(
+        argv=["tests.nova_suite", *asked.names],
+        testRunner=functools.partial(
+            run.TestToolsTestRunner, stdout=sys.stdout
+        ),
+        stdout=sys.stdout,
+        exit=False,
+    ).result
+    if asked.json:
+        asked.json.write_text(json.dumps(told(result)))
+    return 0 if result.wasSuccessful() else 1
+
+
+def told(result: Any) -> dict[str, Any]:
+    """How many tests were run, and why any of them did not pass."""
+    return {
+        "run": result.testsRun,
+        "skipped": [
+            [test.id(), reason]
+            for reason, tests in result.skip_reasons.items()
+            for test in tests
+        ],
+        "failed": [
+            [test.id(), text.strip().splitlines()[-1]]
+            for test, text in (*result.failures, *result.errors)
+        ],
+    }
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
