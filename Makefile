@@ -1,17 +1,26 @@
 # `make help` lists what there is. Everything runs in an environment of its
-# own, made on first use.
+# own, made on first use; with NOVA=31 in one with that release of Nova.
 
 PYTHON ?= python3
-VENV ?= .venv
+NOVA ?=
+releases := $(patsubst tests/releases/constraints/nova%.txt,%,\
+	$(wildcard tests/releases/constraints/nova*.txt))
+ifneq ($(filter-out $(releases),$(NOVA)),)
+$(error NOVA=$(NOVA) is not one of $(releases))
+endif
+VENV ?= .venv$(addprefix -nova,$(NOVA))
+constraints := $(firstword $(patsubst %,tests/releases/constraints/nova%.txt,\
+	$(NOVA)) constraints.txt)
 JOBS ?= auto
 bin := $(VENV)/bin
 ready := $(VENV)/.ready
 docs_ready := $(VENV)/.docs-ready
 tests := tests/unit tests/property tests/functional
+some := $(addprefix tests/functional/test_,servers.py cells.py compute_life.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv schemas demo test browser unit lint types docs dist bench nova-suite \
-	genconfig clean
+.PHONY: help venv schemas demo test quick browser unit lint types docs dist \
+	bench nova-suite releases genconfig clean
 
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' \
@@ -19,8 +28,8 @@ help:  ## what there is to make
 
 venv: $(ready)  ## the environment, in .venv
 
-$(ready): pyproject.toml requirements.txt constraints.txt tools/make-venv
-	@tools/make-venv $(VENV) $(PYTHON) demo,test
+$(ready): pyproject.toml requirements.txt $(constraints) tools/make-venv
+	@tools/make-venv $(VENV) $(PYTHON) demo,test $(constraints)
 	@touch $@
 
 $(docs_ready): $(ready) doc/requirements.txt
@@ -38,6 +47,11 @@ test: lint types schemas  ## lint, types and all tests
 
 unit: $(ready)  ## the quick tests
 	$(bin)/python -m pytest tests/unit
+
+quick: $(ready)  ## the quick tests, and some with all of Nova
+	OS_NOVA_DISABLE_EVENTLET_PATCHING=true \
+		$(bin)/python -m pytest -n $(JOBS) tests/unit tests/property
+	$(bin)/python -m pytest -n $(JOBS) $(some)
 
 browser: $(ready)  ## the map's page in Debian's chromium
 	@$(bin)/pip install --quiet -c constraints.txt 'selenium>=4.10.0'
@@ -63,11 +77,14 @@ bench: $(ready)  ## the filter's speed beside stock Nova's
 nova-suite: $(ready)  ## Nova's own functional tests, on our engine
 	$(bin)/python -m tests.nova_suite
 
+releases: $(ready)  ## everything on every Nova; makes the table of the docs
+	$(bin)/python -m tests.releases $(NOVA) $(if $(STEPS),--only $(STEPS))
+
 genconfig: $(ready)  ## write etc/pinning_filter.conf.sample anew
 	$(bin)/oslo-config-generator --config-file etc/config-generator.conf
 
 clean:  ## remove what make made
-	rm -rf $(VENV) .tox build dist doc/build *.egg-info .mypy_cache \
+	rm -rf $(VENV) .venv-nova* .tox build dist doc/build *.egg-info .mypy_cache \
 		.pytest_cache .ruff_cache .hypothesis .coverage*
 
 include lab/lab.mk
