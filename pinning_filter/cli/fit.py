@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pinning_filter.cli.columns import Cpus, Pinning
 from pinning_filter.cli.inputs import guest as guest_inputs
@@ -18,10 +18,15 @@ from pinning_filter.cli.output import (
 )
 from pinning_filter.cli.pictures.placement import picture
 from pinning_filter.core.errors import InputError
-from pinning_filter.core.fit import fit
-from pinning_filter.core.placement import CellPlacement
+from pinning_filter.core.host import Host
+from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.refusal import Fact, Refusal
+from pinning_filter.core.request import ThreadPolicy
+from pinning_filter.explain import engine
 from pinning_filter.libvirt import domain as domain_xml
+
+if TYPE_CHECKING:
+    from pinning_filter.nova.guest import Guest
 
 #: What people see of the columns below, by verdict.
 _PLACED = (
@@ -45,6 +50,11 @@ _REFUSED = (
 _UNPINNED = (
     "The guest asks for no pinning and no NUMA cells: Nova places it by free "
     "vCPUs and memory alone."
+)
+_KEPT_OFF = (
+    "the machine has SMT, though of no core two threads are given out: the "
+    "Placement API (trait HW_CPU_HYPERTHREADING) keeps servers with thread "
+    "policy isolate off it"
 )
 
 
@@ -99,29 +109,29 @@ examples:
         """Ask the engine; the answer as rows."""
         if parsed_args.xml and not for_people(parsed_args):
             raise InputError("--xml: it takes neither -f nor -c")
-        host = host_inputs.read_host(parsed_args)
+        node, has_smt = host_inputs.read_node(parsed_args)
         guest = guest_inputs.read_guest(parsed_args)
         if guest.request is None:
             self.before = self.instead = _UNPINNED
             rows = [{"fits": True, "text": _UNPINNED}]
             return self.answer(parsed_args, (), rows)
-        placement = fit(host, guest.request)
+        placement = engine.answer(node, guest.request)
         if isinstance(placement, Refusal):
             self.status = Status.NO
             self.before = "It does not fit."
             self.instead = f"it does not fit: {placement.text}"
-            self.after = "\n" + picture(host)
+            if node.host:
+                self.after = "\n" + picture(node.host)
             rows = [_fact(fact) for fact in placement.in_order]
             return self.answer(parsed_args, _REFUSED, rows)
+        assert node.host is not None
+        isolate = guest.request.thread_policy is ThreadPolicy.ISOLATE
+        if isolate and has_smt and not node.host.has_threads:
+            warn(_KEPT_OFF)
         if parsed_args.xml:
-            settings = guest.settings(
-                frozenset().union(*(cell.shared for cell in host.cells))
-            )
-            self.xml = domain_xml.dumps(
-                *domain_xml.elements(placement, settings)
-            )
+            self.xml = _xml(node.host, placement, guest)
         self.before = "It fits."
-        self.after = "\n" + picture(host, placement)
+        self.after = "\n" + picture(node.host, placement)
         rows = [_placed(i, cell) for i, cell in enumerate(placement.cells)]
         return self.answer(parsed_args, _PLACED, rows)
 
@@ -142,6 +152,20 @@ examples:
                 stdout.write(self.xml)
             return 0
         return super().produce_output(parsed_args, column_names, data)
+
+
+def _xml(host: Host, placement: Placement, guest: Guest) -> str:
+    """What the guest's XML says; a warning of what in it is not so."""
+    settings = guest.settings(
+        frozenset().union(*(cell.shared for cell in host.cells))
+    )
+    shown = domain_xml.topology(placement, settings)
+    if domain_xml.false_siblings(placement, shown):
+        warn(
+            f"the guest is shown {shown.threads} threads a core, as asked "
+            "for, but its vCPUs are not on siblings of the host"
+        )
+    return domain_xml.dumps(*domain_xml.elements(placement, settings))
 
 
 def _placed(index: int, cell: CellPlacement) -> dict[str, Any]:

@@ -11,12 +11,19 @@ import json
 import pathlib
 import re
 import sys
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pinning_filter.cloud import dumpfile
-from pinning_filter.cloud.snapshot import Snapshot
+from pinning_filter.cloud.snapshot import Node, Snapshot
 from pinning_filter.core import synthetic
-from pinning_filter.core.errors import InputError, Invalid
+from pinning_filter.core.errors import (
+    InputError,
+    Invalid,
+    NoTopology,
+    UncountableHost,
+)
 from pinning_filter.core.host import Host, HostCell
 from pinning_filter.libvirt import capabilities
 
@@ -54,21 +61,46 @@ def is_file(source: str) -> bool:
     return source == "-" or path_like or is_line(source) or exists(source)
 
 
-def read(source: str) -> Host | Snapshot:
+def read(
+    source: str,
+    *,
+    online: AbstractSet[int] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Host | Snapshot:
     """A cloud from a dump, or one host from anything else.
 
+    A host that no scheduler could count with, or of which Nova reports no
+    NUMA cells, is a cloud of that one host, which says so.
+
     :param source: a line, the name of a file, or ``-`` for standard input.
+    :param online: the pCPUs of capabilities that are online, if it is known.
+    :param report: gets a sentence about what is left out.
     :raises InputError: naming the source, and what is wrong there.
     """
     line = is_line(source)
     try:
-        found = synthetic.host(source) if line else _parse(_content(source))
+        if line:
+            return synthetic.host(source).check()
+        found = _parse(_content(source), online, report)
         return found.check() if isinstance(found, Host) else found
+    except NoTopology as error:
+        if report:
+            report("; ".join(error.problems))
+        return Snapshot((Node(node_name(source), None),))
+    except UncountableHost as error:
+        problem = "; ".join(error.problems)
+        return Snapshot((Node(node_name(source), None, problem=problem),))
     except (InputError, Invalid) as error:
         # Which of our own values it is that complains tells nobody anything.
         problems = getattr(error, "problems", (str(error),))
         where = repr(source) if line else source
         raise InputError(f"--host {where}: {'; '.join(problems)}") from error
+
+
+def node_name(source: str) -> str:
+    """What to call a host that has no name of its own."""
+    plain = source == "-" or is_line(source)
+    return "host" if plain else pathlib.Path(source).name
 
 
 def _content(source: str) -> bytes:
@@ -91,13 +123,19 @@ def _content(source: str) -> bytes:
     return data
 
 
-def _parse(text: bytes) -> Host | Snapshot:
+def _parse(
+    text: bytes,
+    online: AbstractSet[int] | None,
+    report: Callable[[str], None] | None,
+) -> Host | Snapshot:
     """By its first character; whatever follows must be of that kind."""
     text = text.removeprefix(codecs.BOM_UTF8).strip()
     if not text:
         raise InputError(f"it is empty; wanted is one of: {_FORMS}")
     if text.startswith(b"<"):
-        return _dedicated(capabilities.read(text))
+        return _dedicated(
+            capabilities.read(text, online=online, report=report)
+        )
     data = _json(text) if text[:1] in (b"{", b"[") else None
     if dumpfile.is_dump(data):
         return dumpfile.read(data)

@@ -18,6 +18,14 @@ class InvalidHost(Invalid):
     """A host that no machine can be."""
 
 
+class UncountableHost(InvalidHost):
+    """A host that is real, but does not say what Nova counts guests by."""
+
+
+class NoTopology(Invalid):
+    """A host of which Nova reports no NUMA topology."""
+
+
 class InvalidRequest(Invalid):
     """A request that no flavor and image can ask for."""
 

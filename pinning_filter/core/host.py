@@ -144,6 +144,37 @@ def threads_of(siblings: Sequence[AbstractSet[int]]) -> int:
     return max(map(len, siblings), default=1) or 1
 
 
+def given_out(
+    cell: HostCell, dedicated: AbstractSet[int], shared: AbstractSet[int]
+) -> HostCell:
+    """The cell as Nova reports it with these pCPUs given out to guests.
+
+    Of cores and caches there is left what is given out: a core of which one
+    thread is kept back is a core without SMT. Source: Nova
+    (``LibvirtDriver._get_host_numa_topology``).
+
+    >>> cell = HostCell(0, dedicated=set(range(4)), siblings=[{0, 1}, {2, 3}])
+    >>> given_out(cell, {0, 2, 3}, set()).siblings
+    [{0}, {2, 3}]
+    """
+    usable = dedicated | shared
+    siblings = [
+        # What is whole stays the same, and so does the order within it.
+        core if core <= usable else core & usable
+        for core in cell.siblings
+        if core & usable
+    ]
+    own = frozenset(cell.dedicated).union(*cell.siblings)
+    return cell._replace(
+        dedicated=own & dedicated,
+        shared=own & shared,
+        siblings=siblings,
+        caches=[bank & usable for bank in cell.caches if bank & usable],
+        free=(own & dedicated) - cell.pinned,
+        threads=threads_of(siblings),
+    )
+
+
 class Host(NamedTuple):
     """The NUMA cells of a host, and how far shared parts are overcommitted."""
 

@@ -7,6 +7,7 @@ changed host or request, and only told if :func:`fit` then accepts it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -57,7 +58,7 @@ def remedies(
     >>> remedies(host, Request((four,)))[0].text
     'fits when 2 more pCPUs are free in host cell 0, such as 0-1'
     """
-    wishes = list(_milder(request))
+    wishes = [*_milder(request), *_in_more_cells(host, request, strategy)]
     for changes in range(1, len(wishes) + 2):
         found = [
             Remedy(f"fits {text}", changed, host)
@@ -101,6 +102,52 @@ def _milder(request: Request) -> Iterator[_Wish]:
     if any(cell.page_size not in (None, PageSize.ANY)
            for cell in request.cells):
         yield "with memory pages of any size", _of_any_page_size
+
+
+def _in_more_cells(
+    host: Host, request: Request, strategy: Strategy
+) -> Iterator[_Wish]:
+    """A guest of one cell in the fewest that fit, all of them alike.
+
+    As Nova divides it: vCPUs in their order, memory in whole MiB.
+    """
+    if len(request.cells) > 1:
+        return
+    for cells in range(2, len(host.cells) + 1):
+        parts = _divided(request, cells)
+        if parts is not request and fit(host, parts, None, strategy):
+            yield (
+                f"with hw:numa_nodes={cells}",
+                functools.partial(_divided, cells=cells),
+            )
+            return
+
+
+def _divided(request: Request, cells: int) -> Request:
+    """The request in so many guest cells; itself, if it cannot be divided."""
+    if len(request.cells) > 1:
+        return request
+    (cell,) = request.cells
+    vcpus = sorted(cell.vcpus)
+    if len(vcpus) % cells or (cell.memory_kib >> 10) % cells:
+        return request
+    size = len(vcpus) // cells
+    parts = [
+        frozenset(vcpus[start : start + size])
+        for start in range(0, len(vcpus), size)
+    ]
+    return dataclasses.replace(
+        request,
+        cells=tuple(
+            dataclasses.replace(
+                cell,
+                dedicated=cell.dedicated & part,
+                shared=cell.shared & part,
+                memory_kib=cell.memory_kib // cells,
+            )
+            for part in parts
+        ),
+    )
 
 
 def _of_any_page_size(request: Request) -> Request:

@@ -11,14 +11,14 @@ import dataclasses
 from collections.abc import Sequence
 
 from pinning_filter.cloud.snapshot import Node, Snapshot
-from pinning_filter.core.fit import SPREAD, Devices, Strategy, fit
+from pinning_filter.core.fit import SPREAD, Strategy, fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
-from pinning_filter.core.refusal import Code, Fact, Refusal
+from pinning_filter.core.refusal import Refusal
 from pinning_filter.core.remedy import Remedy, remedies
-from pinning_filter.core.request import CpuPolicy, Request, ThreadPolicy
+from pinning_filter.core.request import Request, ThreadPolicy
 from pinning_filter.explain import devices as pci_devices
-from pinning_filter.explain import findings
+from pinning_filter.explain import engine, findings
 from pinning_filter.explain.findings import Finding, Stage
 from pinning_filter.explain.question import Question
 from pinning_filter.fleet.capacity import free_kib, pcpus_of
@@ -99,7 +99,7 @@ def judge(
     if request is None:
         return Verdict(node, tuple(found))
     devices = pci_devices.of(node, question)
-    answer = _engine(node, request, devices, strategy)
+    answer = engine.answer(node, request, devices, strategy)
     if isinstance(answer, Placement):
         return Verdict(node, tuple(found), answer)
     found += findings.of_refusal(answer)
@@ -114,27 +114,6 @@ def judge(
             and fit(cure.host, cure.request, devices, strategy)
         ]
     return Verdict(node, tuple(found), answer, tuple(cures))
-
-
-def _engine(
-    node: Node,
-    request: Request,
-    devices: Devices | None,
-    strategy: Strategy,
-) -> Placement | Refusal:
-    """The answer of PinningFilter."""
-    if node.problem:
-        return Refusal((Fact(Code.UNREADABLE, detail=node.problem),))
-    if node.host is None:
-        return Refusal((Fact(Code.NO_TOPOLOGY),))
-    if (
-        request.cpu_policy is CpuPolicy.DEDICATED
-        and request.thread_policy is ThreadPolicy.REQUIRE
-        and not node.host.has_threads
-    ):
-        # What the filter asks first, too.
-        return Refusal((Fact(Code.NO_SMT, 2, 1, "threads a core"),))
-    return fit(node.host, request, devices, strategy)
 
 
 def _from_nova(

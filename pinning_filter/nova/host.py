@@ -20,7 +20,11 @@ from nova import objects
 from nova.objects import network_metadata
 from oslo_versionedobjects.exception import VersionedObjectsException
 
-from pinning_filter.core.errors import InputError, InvalidHost
+from pinning_filter.core.errors import (
+    InputError,
+    InvalidHost,
+    UncountableHost,
+)
 from pinning_filter.core.host import Host, HostCell, Pages, threads_of
 
 #: Where a topology remembers what is known of it.
@@ -41,6 +45,13 @@ _FIELDS = (
 )
 #: What Nova counts guests by, too, and the fit can do without.
 _COUNTED = ("cpu_usage", "socket")
+#: What to say where a field is missing, since older records have none.
+_TOO_OLD = {
+    "pcpuset": (
+        ": this was written before Nova 20 (Train); nova-compute writes it "
+        "anew when a newer one starts there"
+    ),
+}
 _MISSING = object()
 _NO_NETWORKS = ()
 _NETWORKS = (network_metadata.NetworkMetadata, tuple)
@@ -135,9 +146,9 @@ def cached(
             kept = vars(topology)[_CACHED] = CachedTopology(contents)
     except (AttributeError, NotImplementedError, TypeError) as error:
         problems = _complaints(topology) or [str(error)]
-        raise InvalidHost("host", problems) from error
+        raise UncountableHost("host", problems) from error
     if countable and not kept.countable:
-        raise InvalidHost("host", _complaints(topology, countable=True))
+        raise UncountableHost("host", _complaints(topology, countable=True))
     return kept
 
 
@@ -162,7 +173,7 @@ def host_from_json(text: bytes) -> Host:
     """A host from the ``numa_topology`` of Nova's ``compute_nodes`` table.
 
     :raises InputError: if it is not one that this Nova reads.
-    :raises InvalidHost: if it is one of a host that cannot be.
+    :raises UncountableHost: if the scheduler could not count with it.
     """
     objects.register_all()
     try:
@@ -177,7 +188,7 @@ def host_from_json(text: bytes) -> Host:
             "a numa_topology that the installed Nova does not read: a field "
             "is missing, or of another kind than Nova writes"
         ) from error
-    return host_from_nova(topology)
+    return cached(topology, countable=True).host(None, None, True)
 
 
 def _contents(cell: objects.NUMACell) -> _Contents:
@@ -267,6 +278,7 @@ def _complaints(topology: Any, countable: bool = False) -> list[str]:
         problems += [
             f"{where} {name} is "
             + ("None" if f"_obj_{name}" in kept else "missing")
+            + _TOO_OLD.get(name, "")
             for name in _FIELDS
             if kept.get(f"_obj_{name}") is None
         ]

@@ -7,6 +7,7 @@ they complain of.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 
 from pinning_filter.core import cpuset
@@ -56,3 +57,34 @@ def pcpus(text: str) -> frozenset[int]:
         return cpuset.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def cell_memory(text: str) -> tuple[int, int]:
+    """``CELL=MIB``: a NUMA cell, and memory in MiB.
+
+    >>> cell_memory("1=2048")
+    (1, 2048)
+    """
+    match = re.fullmatch(r"(\d{1,9})=(\d{1,9})", text, re.ASCII)
+    if not match:
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} is not CELL=MIB, such as 0=2048"
+        )
+    cell, mib = map(int, match.groups())
+    return cell, mib
+
+
+def cell_pages(text: str) -> tuple[int, int, int]:
+    """``CELL:KIB=COUNT``: a NUMA cell, a page size in KiB, pages.
+
+    >>> cell_pages("0:2048=512")
+    (0, 2048, 512)
+    """
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})=(\d{1,12})", text, re.ASCII)
+    if not match:
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} is not CELL:KIB=COUNT, such as 0:2048=512"
+        )
+    cell, size, count = map(int, match.groups())
+    return cell, size, count
+

@@ -7,7 +7,6 @@ never see the difference.
 from __future__ import annotations
 
 import argparse
-import pathlib
 from typing import TYPE_CHECKING
 
 from pinning_filter.cli import progress
@@ -118,13 +117,10 @@ def session(args: argparse.Namespace) -> Session:
 
 
 def _of_file(name: str) -> Snapshot:
-    found = source.read(name)
+    found = source.read(name, report=warn)
     if isinstance(found, Snapshot):
         return found
-    plain = name == "-" or source.is_line(name)
-    return Snapshot(
-        (Node("host" if plain else pathlib.Path(name).name, found),)
-    )
+    return Snapshot((Node(source.node_name(name), found),))
 
 
 def report_unreachable(snapshot: Snapshot) -> None:

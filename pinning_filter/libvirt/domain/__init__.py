@@ -40,7 +40,11 @@ from pinning_filter.libvirt.domain.settings import (
     Settings,
     Topology,
 )
-from pinning_filter.libvirt.domain.topology import mirrored, topology
+from pinning_filter.libvirt.domain.topology import (
+    false_siblings,
+    mirrored,
+    topology,
+)
 
 __all__ = [
     "DEFAULT",
@@ -53,6 +57,7 @@ __all__ = [
     "dumps",
     "elements",
     "emulator_pcpus",
+    "false_siblings",
     "iothreads",
     "memory_backing",
     "mirrored",

@@ -78,6 +78,17 @@ def mirrored(placement: Placement) -> Topology | None:
     return Topology(len(homes) // each, each, threads)
 
 
+def false_siblings(placement: Placement, shown: Topology) -> bool:
+    """Whether a guest is shown siblings whose pCPUs are not of one core.
+
+    Not said of a guest whose vCPUs float, or not all of which are pinned.
+    """
+    cores = _core_of_each_vcpu(placement)
+    return any(
+        len(set(core)) > 1 for core in _split(cores, max(shown.threads, 1))
+    )
+
+
 class _Core(NamedTuple):
     host_cell: int
     number: int  #: within the host cell

@@ -38,7 +38,8 @@ def read(tmp_path):
             source = str(path)
         parser = argparse.ArgumentParser()
         host.add_host_arguments(parser)
-        return host.read_host(parser.parse_args(["--host", source, *more]))
+        args = parser.parse_args(["--host", source, *more])
+        return host.read_node(args)[0].host
 
     return reading
 
@@ -53,6 +54,7 @@ def topology(**fields):
             "memory": 4096,
             "cpu_usage": 1,
             "memory_usage": 512,
+            "socket": 0,
             "pinned_cpus": {2},
             "siblings": [{0, 1}, {2, 3}, {4, 5}],
             "mempages": [
