@@ -38,10 +38,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "releases",
         nargs="*",
-        type=int,
-        choices=[*RELEASES, []],
+        type=_release,
         metavar="RELEASE",
-        help=f"of {', '.join(map(str, RELEASES))}; all of them by default",
+        help="all of them if none is named",
     )
     parser.add_argument("--only", nargs="+", choices=COLUMNS, default=COLUMNS)
     asked = parser.parse_args(arguments)
@@ -51,6 +50,13 @@ def main(arguments: list[str]) -> int:
         for column in asked.only
     ]
     return 0 if all(fine) else 1
+
+
+def _release(text: str) -> int:
+    if text not in map(str, RELEASES):
+        known = ", ".join(map(str, RELEASES))
+        raise argparse.ArgumentTypeError(f"there are {known}, but no {text}")
+    return int(text)
 
 
 def run(release: int, column: str) -> bool:
