@@ -151,6 +151,22 @@ Nova's choice.
 """,
 )
 
+REMEMBERED_HOSTS = cfg.IntOpt(
+    "remembered_hosts",
+    default=10000,
+    min=0,
+    help="""
+Of how many hosts a scheduler keeps the NUMA topology from one request to the
+next.
+
+Nova parses the topology of every host anew for every request, which is half
+of what a request costs. While the record of a host does not change, its
+topology is kept here, with what was found out of it. No answer changes. If
+there are more hosts than this, those asked for last are kept; 0 keeps none.
+Read by nova-scheduler only, when it starts.
+""",
+)
+
 PINNING_WEIGHT_MULTIPLIER = cfg.FloatOpt(
     "pinning_weight_multiplier",
     default=10000.0,
@@ -174,6 +190,7 @@ OPTIONS = [
     ALIGN_LAST_LEVEL_CACHE,
     EXPLAIN_IN_FAULT,
     CORE_CHOICE,
+    REMEMBERED_HOSTS,
     PINNING_WEIGHT_MULTIPLIER,
 ]
 

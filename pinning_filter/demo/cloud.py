@@ -30,6 +30,7 @@ from pinning_filter.core.host import Host
 from pinning_filter.demo.machine import Machine
 from pinning_filter.demo.services import OURS, Services
 from pinning_filter.nova import fit as nova_fit
+from pinning_filter.scheduler import topology_cache
 
 _API_VERSION = "2.90"
 
@@ -297,6 +298,7 @@ def cloud(numa_filter: str = OURS) -> Iterator[Cloud]:
             logging.disable(logging.NOTSET)
             root.setLevel(level)
             nova_fit.uninstall()
+            topology_cache.uninstall()
     if clean is False:
         raise RuntimeError("Nova did not stop cleanly")
 

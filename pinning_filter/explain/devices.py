@@ -16,6 +16,7 @@ from pinning_filter.cloud.snapshot import Node
 from pinning_filter.explain.findings import Finding, Stage
 from pinning_filter.explain.question import Question
 from pinning_filter.nova import pci as nova_pci
+from pinning_filter.nova import releases
 
 
 def of(node: Node, question: Question) -> nova_pci.NovaDevices | None:
@@ -23,6 +24,8 @@ def of(node: Node, question: Question) -> nova_pci.NovaDevices | None:
     if node.host is None or not (question.pci_requests or node.pci_pools):
         return None
     requests = list(question.pci_requests)
+    if node.plain_nova and not (requests or releases.claims_count_devices()):
+        return None
     return nova_pci.NovaDevices(_stats(node), requests, None)
 
 

@@ -8,8 +8,10 @@ all of them follow :func:`pinning_filter.core.fit.fit`.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from nova import conf, objects
@@ -20,7 +22,7 @@ from oslo_log import log as logging
 from pinning_filter import opts
 from pinning_filter.core.fit import Strategy, fit
 from pinning_filter.core.refusal import Code, Fact, Refusal
-from pinning_filter.nova import guest_topology
+from pinning_filter.nova import guest_topology, releases
 from pinning_filter.nova import host as nova_host
 from pinning_filter.nova import pci as nova_pci
 from pinning_filter.nova import stats as nova_stats
@@ -105,6 +107,7 @@ def _fit(
             network_metadata = limits.network_metadata
     node_stats = nova_stats.current()
     stock = node_stats is not None and not node_stats.ours
+    pci_stats = claimed_stats(pci_stats, pci_requests, stock)
     if stock and len(instance_topology) > 1:
         return _nova_s(
             host_topology,
@@ -145,6 +148,37 @@ def _nova_s(
     if fitted is None:
         return Refusal((Fact(Code.STOCK_CLAIM, detail="is a refusal"),))
     return guest_topology.remembering(fitted, instance_topology)
+
+
+#: The devices of the compute node on which a claim is made; None: no claim.
+_claiming: contextvars.ContextVar[stats.PciDeviceStats | None] = (
+    contextvars.ContextVar("pinning_filter_claiming", default=None)
+)
+
+
+@contextlib.contextmanager
+def claiming(pci_stats: stats.PciDeviceStats | None) -> Iterator[None]:
+    """Within, a fit that is given no devices is for a node that has these."""
+    token = _claiming.set(pci_stats)
+    try:
+        yield
+    finally:
+        _claiming.reset(token)
+
+
+def claimed_stats(
+    pci_stats: stats.PciDeviceStats | None,
+    pci_requests: Sequence[objects.InstancePCIRequest] | None,
+    stock: bool,
+) -> stats.PciDeviceStats | None:
+    """The devices that the claim on the compute node knows of.
+
+    :param stock: whether that claim is plain Nova's.
+    """
+    if stock:
+        counted = pci_requests or releases.claims_count_devices()
+        return pci_stats if counted else None
+    return _claiming.get() if pci_stats is None else pci_stats
 
 
 def devices(

@@ -34,6 +34,7 @@ from pinning_filter.scheduler import (
     candidates,
     reporting,
     stock_hosts,
+    topology_cache,
 )
 from pinning_filter.scheduler.question import Question, Terms
 
@@ -56,6 +57,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         nova_fit.install()
         stock_hosts.install()
         opts.register(conf.CONF)
+        topology_cache.install(conf.CONF.pinning_filter.remembered_hosts)
         reporting.log_filter_enabled()
         #: Hosts that could not be read, with the cause that was logged.
         self._unreadable: dict[str, str] = {}
@@ -250,7 +252,10 @@ def _fit(
     mapping: nova_pci.ProviderMapping | None,
 ) -> Placement | Refusal:
     """The answer to which the claim on the compute node will come, too."""
-    pci_stats, pci_requests = host_state.pci_stats, question.pci_requests
+    pci_requests = question.pci_requests
+    pci_stats = nova_fit.claimed_stats(
+        host_state.pci_stats, pci_requests, terms.stock
+    )
     devices = nova_fit.devices(
         pci_stats, pci_requests, mapping, reorder=not terms.stock
     )
@@ -268,7 +273,7 @@ def _fit(
                 mapping,
                 terms.limits,
                 pci_requests,
-                nova_pci.light(pci_stats),
+                pci_stats and nova_pci.light(pci_stats),
             )
 
     return stock_hosts.fit_stock(

@@ -153,7 +153,13 @@ def _asked(state: Any, question: Question) -> answers.Answer | None:
     placement = fit(
         terms.node_stats.with_caches(host),
         terms.request,
-        nova_fit.devices(state.pci_stats, question.pci_requests, mapping),
+        nova_fit.devices(
+            nova_fit.claimed_stats(
+                state.pci_stats, question.pci_requests, terms.stock
+            ),
+            question.pci_requests,
+            mapping,
+        ),
         terms.strategy,
     )
     if not isinstance(placement, Placement):

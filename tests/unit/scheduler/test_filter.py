@@ -27,12 +27,6 @@ UUID = "0b2a8a7c-0d5e-4c0c-9a4e-3f6f0d7f9a11"
 PORTS = "5f0e9c51-6c1b-4f0a-8d3b-0f4a2f6f8f10"
 
 
-@pytest.fixture(autouse=True)
-def _stock_afterwards():
-    yield
-    nova_fit.uninstall()
-
-
 class HostState:
     """What the scheduler knows of a host, as far as the filter reads it."""
 

@@ -24,12 +24,6 @@ from tests.unit.scheduler.test_filter import (
 OURS = nova_stats.write("1.0", {})
 
 
-@pytest.fixture(autouse=True)
-def _stock_afterwards():
-    yield
-    nova_fit.uninstall()
-
-
 def host(text, used="", stats=None):
     found = HostState(text, used)
     found.stats = stats or {}

@@ -1,0 +1,13 @@
+"""What a scheduler puts in the place of Nova's is gone after each test."""
+
+import pytest
+
+from pinning_filter.nova import fit as nova_fit
+from pinning_filter.scheduler import topology_cache
+
+
+@pytest.fixture(autouse=True)
+def _stock_afterwards():
+    yield
+    nova_fit.uninstall()
+    topology_cache.uninstall()
