@@ -4,10 +4,10 @@ import json
 
 import pytest
 from nova import context, objects
-from nova.pci import request
 from nova.scheduler import filters
 
 from pinning_filter.core import synthetic
+from pinning_filter.nova import releases
 
 PINNED = ("--vcpus", 2, "--ram", 512, "--property", "hw:cpu_policy=dedicated")
 ALIAS = {"name": "gpu", "vendor_id": "10de", "product_id": "1eb8"}
@@ -63,9 +63,7 @@ def with_device(host, numa_node):
 
 def with_aliases(cloud, *aliases):
     cloud.configure("pci", alias=list(map(json.dumps, aliases)))
-    read = getattr(request, "get_alias_from_config", None)
-    if hasattr(read, "cache_clear"):
-        read.cache_clear()
+    releases.forget_pci_aliases()
 
 
 def refusals(answer):
