@@ -2,7 +2,8 @@
 
 ``host``, ``guest_topology``, ``guest``, ``pci`` and ``stats`` read them into
 the values of ``core`` and write them back; ``settings`` reads what the
-domain XML says beside the placement. Decides nothing, and does not know who
+domain XML says beside the placement, and ``releases`` knows what differs from
+one Nova to the next. Decides nothing, and does not know who
 asks: schedulers, compute nodes and commands all come here.
 
 Begin with ``fit``: Nova's ``numa_fit_instance_to_host`` with our engine, and
