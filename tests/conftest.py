@@ -2,7 +2,7 @@
 
 import pytest
 
-import pinning_filter.demo  # noqa: F401 - Nova runs on threads from here on
+import pinning_filter.demo  # noqa: F401 - chooses threads or eventlet
 from pinning_filter.nova import releases
 
 
