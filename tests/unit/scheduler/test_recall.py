@@ -6,6 +6,7 @@ from nova import conf, objects
 from pinning_filter.core.refusal import Refusal
 from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import host as nova_host
+from pinning_filter.nova import releases
 from pinning_filter.scheduler import filter as filter_module
 from pinning_filter.scheduler.filter import PinningFilter
 from pinning_filter.scheduler.question import Question
@@ -113,7 +114,9 @@ def a_device_in_the_first_cell(host):
     ],
     ids=lambda value: getattr(value, "__name__", "").replace("_", " "),
 )
-def test_a_change_is_seen(change, expected):
+def test_a_change_is_seen(change, expected, monkeypatch):
+    # Else a stock host's devices make no difference, as before Nova 34.
+    monkeypatch.setattr(releases, "claims_count_devices", lambda: True)
     host, the_filter = HostState(), PinningFilter()
     assert answer(host, spec(dedicated(2)), the_filter) == [(0, [0, 1])]
     change(host)
