@@ -18,7 +18,6 @@ import fastjsonschema
 from pinning_filter.cloud.snapshot import (
     Aggregate,
     Flavor,
-    Inventory,
     Node,
     Provider,
     Snapshot,
@@ -36,6 +35,7 @@ from pinning_filter.core.request import (
 from pinning_filter.core.strategy import Strategy
 from pinning_filter.core.text import MOST_SHOWN
 from pinning_filter.fleet.hosts import Guest
+from pinning_filter.fleet.offers import Inventory
 
 #: How a dump is told from other JSON.
 FORMAT = "pinning-filter dump"

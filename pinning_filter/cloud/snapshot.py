@@ -16,28 +16,7 @@ from typing import Any
 from pinning_filter.core.host import Host
 from pinning_filter.core.strategy import SPREAD, Strategy
 from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Inventory:
-    """What a resource provider has of one resource class."""
-
-    total: int
-    reserved: int = 0  #: kept from guests
-    ratio: float = 1.0  #: allocation ratio
-    used: int = 0  #: allocated
-    step: int = 1  #: allocations are multiples of it
-    most: int = 2147483647  #: one allocation is at most so much
-
-    @property
-    def room(self) -> int:
-        """What can be allocated while nothing is."""
-        return int((self.total - self.reserved) * self.ratio)
-
-    @property
-    def free(self) -> int:
-        """What can be allocated yet; below 0 where too much is."""
-        return self.room - self.used
+from pinning_filter.fleet.offers import Inventory
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

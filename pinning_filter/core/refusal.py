@@ -42,6 +42,12 @@ class Code(str, enum.Enum):
     DEVICES = "devices"  #: no fitting host cell is near enough PCI devices
     CANDIDATES = "candidates"  #: no allocation candidate is left
     STOCK_CLAIM = "stock_claim"  #: plain Nova's claim there would be wrong
+    RESOURCE = "resource"  #: too little of it is free, in Placement's books
+    RESOURCE_TOTAL = "resource_total"  #: too little of it, even were all free
+    TRAIT_MISSING = "trait_missing"  #: the host lacks a trait
+    TRAIT_FORBIDDEN = "trait_forbidden"  #: the host has a trait ruled out
+    AGGREGATE = "aggregate"  #: the host is in no aggregate or zone asked for
+    OTHER_FILTER = "other_filter"  #: a filter of Nova's refuses the host
     NO_TOPOLOGY = "no_topology"  #: the host reports no NUMA topology
     UNREADABLE = "unreadable"  #: what the host reports makes no sense
 
@@ -95,6 +101,7 @@ class Fact(NamedTuple):
             s="" if self.needed == 1 else "s",
             free_s="" if self.free == 1 else "s",
             detail=self.detail,
+            unit=self.unit,
         )
 
 
@@ -152,6 +159,12 @@ _CLAUSES = {
     Code.CANDIDATES: "no allocation candidate of the Placement API is left",
     Code.STOCK_CLAIM: "the host runs plain Nova, whose own claim for several "
     "guest cells {detail}; nova-compute-pinning would place it",
+    Code.RESOURCE: "needs {needed} free {unit}, has {free}",
+    Code.RESOURCE_TOTAL: "needs {needed} {unit}, has {free} in all",
+    Code.TRAIT_MISSING: "has no trait {detail}",
+    Code.TRAIT_FORBIDDEN: "has the trait {detail}",
+    Code.AGGREGATE: "is in no aggregate or availability zone asked for",
+    Code.OTHER_FILTER: "{detail} refuses the host",
     Code.NO_TOPOLOGY: "the host reports no NUMA topology",
     Code.UNREADABLE: "the host reports something unreadable: {detail}",
 }
@@ -181,6 +194,7 @@ FOR_NOW = frozenset({
     Code.PHYSNET,
     Code.TUNNEL,
     Code.DEVICES,
+    Code.RESOURCE,
 })
 #: Another thread policy or page size would cure these, or another host.
 _ANOTHER_KIND = {
@@ -188,6 +202,9 @@ _ANOTHER_KIND = {
     Code.SMT,
     Code.PAGE_SIZE,
     Code.PAGE_MULTIPLE,
+    Code.TRAIT_MISSING,
+    Code.TRAIT_FORBIDDEN,
+    Code.AGGREGATE,
 }
 #: Only a larger host would cure these; what is left nothing that is asked.
 _TOO_SMALL = {
@@ -199,6 +216,7 @@ _TOO_SMALL = {
     Code.MEMORY_TOTAL,
     Code.PAGES_TOTAL,
     Code.TOGETHER_TOTAL,
+    Code.RESOURCE_TOTAL,
 }
 #: Of a host cell that has room: only what is beside it is missing.
 _NEARLY = {Code.PHYSNET, Code.TUNNEL, Code.DEVICES}

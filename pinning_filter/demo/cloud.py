@@ -30,7 +30,7 @@ from pinning_filter.core.host import Host
 from pinning_filter.demo.machine import Machine
 from pinning_filter.demo.services import OURS, Services
 from pinning_filter.nova import fit as nova_fit
-from pinning_filter.scheduler import topology_cache
+from pinning_filter.scheduler import no_valid_host, topology_cache
 
 _API_VERSION = "2.90"
 
@@ -299,6 +299,7 @@ def cloud(numa_filter: str = OURS) -> Iterator[Cloud]:
             root.setLevel(level)
             nova_fit.uninstall()
             topology_cache.uninstall()
+            no_valid_host.uninstall()
     if clean is False:
         raise RuntimeError("Nova did not stop cleanly")
 

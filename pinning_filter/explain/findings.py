@@ -14,7 +14,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pinning_filter.cloud.snapshot import Node, Provider
 from pinning_filter.core.refusal import FOR_NOW, Fact, Refusal
-from pinning_filter.explain.question import Question, Resources
+from pinning_filter.explain.question import Question
+from pinning_filter.fleet import offers
+from pinning_filter.fleet.offers import Resources
 
 
 class Stage(str, enum.Enum):
@@ -142,49 +144,40 @@ def _placement(
     reasons = [
         [
             *_traits(provider, asked),
-            *_too_small(provider, asked),
-            *_in_use(provider, asked),
+            *_resources(provider, asked),
         ]
         for asked in alternatives
     ]
     return reasons[0] if reasons and all(reasons) else ()
 
 
-def _too_small(provider: Provider, asked: Resources) -> Iterator[Finding]:
-    """What is missing even where nothing is allocated."""
-    for name, amount in sorted(asked.amounts.items()):
-        inventory = provider.inventories.get(name)
-        if inventory is None:
-            # Disks and devices may be those of other providers.
-            if name in _ALWAYS_THERE:
-                text = f"needs {amount} {name}, has no inventory of it"
-                yield _short(text, amount, 0, name)
-        elif amount > inventory.room:
-            text = f"needs {amount} {name}, has {inventory.room} in all"
-            yield _short(text, amount, max(0, inventory.free), name)
-        elif amount > inventory.most:
-            text = f"needs {amount} {name}, one guest may have at most "
-            text += str(inventory.most)
-            yield _short(text, amount, inventory.most, name)
-        elif amount % inventory.step:
-            text = f"needs {amount} {name}, which is not a multiple of "
-            text += str(inventory.step)
-            yield _short(text, amount, max(0, inventory.free), name)
-
-
-def _in_use(provider: Provider, asked: Resources) -> Iterator[Finding]:
-    """What there would be, but that it is allocated."""
-    for name, amount in sorted(asked.amounts.items()):
-        inventory = provider.inventories.get(name)
-        if inventory and inventory.room >= amount > inventory.free:
-            free = max(0, inventory.free)
-            text = f"needs {amount} {name}, {free} of {inventory.room} are "
+def _resources(provider: Provider, asked: Resources) -> Iterator[Finding]:
+    """What is missing even where nothing is allocated, then what is in use."""
+    found = list(offers.shortages(provider.inventories, asked))
+    for kind, name, amount, there in found:
+        text = _TOO_SMALL.get(kind)
+        if text:
+            text = text.format(room=there.room, most=there.most,
+                               step=there.step)
+            free = there.most if kind is offers.Kind.MOST else there.free
+            yield _short(
+                f"needs {amount} {name}, {text}", amount, max(0, free), name
+            )
+    for kind, name, amount, there in found:
+        if kind is offers.Kind.FREE:
+            free = max(0, there.free)
+            text = f"needs {amount} {name}, {free} of {there.room} are free"
             yield dataclasses.replace(
-                _short(f"{text}free", amount, free, name), passing=True
+                _short(text, amount, free, name), passing=True
             )
 
 
-_ALWAYS_THERE = ("PCPU", "VCPU", "MEMORY_MB")
+_TOO_SMALL = {
+    offers.Kind.NONE: "has no inventory of it",
+    offers.Kind.TOTAL: "has {room} in all",
+    offers.Kind.MOST: "one guest may have at most {most}",
+    offers.Kind.STEP: "which is not a multiple of {step}",
+}
 
 
 def _short(text: str, amount: int, free: int, name: str) -> Finding:

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pinning_filter.core.request import Request
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Resources:
-    """What the Placement API is asked for."""
-
-    amounts: Mapping[str, int]  #: by resource class
-    required: AbstractSet[str] = frozenset()  #: traits
-    forbidden: AbstractSet[str] = frozenset()  #: traits
+from pinning_filter.fleet.offers import Resources
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,15 +11,11 @@ from collections.abc import Iterable
 
 from nova import conf, context, objects
 from nova.pci import request
-from nova.scheduler import utils as scheduler_utils
 from nova.virt import hardware
 
-from pinning_filter.explain.question import Question, Resources
+from pinning_filter.explain.question import Question
 from pinning_filter.nova import guest as nova_guest
-from pinning_filter.nova import releases
-
-#: What a compute node is given when it is not to be asked.
-_DISABLED = "COMPUTE_STATUS_DISABLED"
+from pinning_filter.nova import placement_request, releases
 
 
 def know_aliases(aliases: Iterable[str]) -> None:
@@ -58,33 +54,15 @@ def of_spec(
 
     :param forced: the hosts that whoever asked insists on.
     """
-    asked = [True]
-    if not conf.CONF.workarounds.disable_fallback_pcpu_query:
-        asked.append(False)
-    alternatives = [_resources(spec, translate) for translate in asked]
     pci_requests = spec.pci_requests if "pci_requests" in spec else None
     zone = spec.availability_zone if "availability_zone" in spec else None
     return Question(
         request=guest.request,
-        resources=tuple(
-            each
-            for number, each in enumerate(alternatives)
-            if each not in alternatives[:number]
-        ),
+        resources=placement_request.alternatives(spec),
         extra_specs=dict(guest.flavor.extra_specs),
         zone=zone or "",
         pci_requests=tuple(pci_requests.requests) if pci_requests else (),
         fault=fault,
         forced=forced,
         spec=spec,
-    )
-
-
-def _resources(spec: objects.RequestSpec, translate: bool) -> Resources:
-    asked = scheduler_utils.ResourceRequest.from_request_spec(spec, translate)
-    group = asked.get_request_group(None)
-    return Resources(
-        {name: int(amount) for name, amount in group.resources.items()},
-        frozenset(group.required_traits),
-        frozenset(group.forbidden_traits) | {_DISABLED},
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import operator
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -32,10 +33,12 @@ class Reason(NamedTuple):
 
 def reasons(refusals: Iterable[Refusal]) -> list[Reason]:
     """The reasons, the most frequent first; ties: the nearest, the first."""
-    found: dict[tuple[Code, str], list[Gist]] = collections.defaultdict(list)
+    found: dict[tuple[Code, str, str], list[Gist]]
+    found = collections.defaultdict(list)
     for refusal in refusals:
-        gist = refusal.gist
-        found[gist.headline.code, gist.headline.unit].append(gist)
+        fact = refusal.gist.headline
+        name = fact.detail if fact.code in _NAMED else ""
+        found[fact.code, fact.unit, name].append(refusal.gist)
     nearest = operator.attrgetter("distance")
     ranked = [(min(alike, key=nearest), alike) for alike in found.values()]
     ranked.sort(key=lambda each: (-len(each[1]), each[0].distance))
@@ -136,8 +139,13 @@ def _clause(reason: Reason, total: int) -> str:
     amount = _memory if fact.unit == "KiB" else "{:.15g}".format
     one = reason.hosts == 1
     hosts = _hosts(reason.hosts, total)
+    name = _name(fact.detail)
     clauses = _UNCOUNTED if fact.needed is None else _CLAUSES
     clause = clauses.get(fact.code, _CLAUSES[fact.code])
+    if fact.code in _OF_PLACEMENT:
+        kind = fact.unit if fact.free else f"no {fact.unit}"
+        known = _OF_PLACEMENT[fact.code]
+        clause = known.get(kind) or known.get(fact.unit) or clause
     if reason.apart:
         clause = clause.replace(_IN_ONE, "in the same NUMA cell as the rest")
     return clause.format(
@@ -148,6 +156,12 @@ def _clause(reason: Reason, total: int) -> str:
         needed=amount(fact.needed or 0),
         s="" if fact.needed == 1 else "s",
         need="is" if fact.needed == 1 else "are",
+        unit=fact.unit,
+        trait=f"the trait {name}" if name else "a trait that is required",
+        ruled_out=f"the trait {name}" if name else "a trait",
+        filter=name or "another filter",
+        is_="is" if one else "are",
+        lack="lacks" if one else "lack",
         free=amount(max(0, fact.free or 0)),
     )
 
@@ -170,6 +184,19 @@ def _memory(kib: float) -> str:
     return f"{mib >> 10} GiB" if mib % (1 << 10) == 0 else f"{mib} MiB"
 
 
+#: Names that everybody's Nova has: traits of os-traits, filters.
+_PUBLIC = re.compile(
+    r"(COMPUTE|HW|MISC|OWNER|STORAGE)_[A-Z0-9_]+|[A-Za-z]+Filter"
+)
+
+
+def _name(detail: str) -> str:
+    """A name that tenants may read; what an operator made up is not told."""
+    return detail if _PUBLIC.fullmatch(detail) else ""
+
+
+#: Of these facts, other names are other reasons.
+_NAMED = {Code.TRAIT_MISSING, Code.TRAIT_FORBIDDEN, Code.OTHER_FILTER}
 _IN_ONE = "in one NUMA cell"
 _CLAUSES = {
     Code.HOST_CELLS: "{needed} NUMA cell{s} {need} needed, {best} has {free}",
@@ -220,6 +247,15 @@ _CLAUSES = {
     Code.CANDIDATES: "{hosts} {have} no allocation candidate left",
     Code.STOCK_CLAIM: "on {hosts} plain Nova would refuse it or place it "
     "wrongly",
+    Code.RESOURCE: "{needed} {unit} {need} needed on one host, {best} has "
+    "{free} free",
+    Code.RESOURCE_TOTAL: "{needed} {unit} {need} needed on one host, {best} "
+    "has {free} even when empty",
+    Code.TRAIT_MISSING: "{hosts} {lack} {trait}",
+    Code.TRAIT_FORBIDDEN: "{hosts} {have} {ruled_out} that is ruled out",
+    Code.AGGREGATE: "{hosts} {is_} in no aggregate or availability zone "
+    "asked for",
+    Code.OTHER_FILTER: "{filter} refuses {hosts}",
     Code.NO_TOPOLOGY: "{hosts} {report} no NUMA topology",
     Code.UNREADABLE: "{hosts} cannot be read",
 }
@@ -227,4 +263,20 @@ _CLAUSES = {
 _UNCOUNTED = {
     Code.DEVICES: "on {hosts} no free PCI devices meet all their NUMA "
     "policies",
+}
+#: Resource classes in words.
+_OF_PLACEMENT = {
+    Code.RESOURCE: {
+        "MEMORY_MB": "{needed} MiB of memory are needed on one host, {best} "
+        "has {free} free",
+        "DISK_GB": "{needed} GiB of disk are needed on one host, {best} has "
+        "{free} free",
+    },
+    Code.RESOURCE_TOTAL: {
+        "no PCPU": "{hosts} {have} no dedicated CPUs",
+        "MEMORY_MB": "{needed} MiB of memory are needed on one host, {best} "
+        "has {free} even when empty",
+        "DISK_GB": "{needed} GiB of disk are needed on one host, {best} has "
+        "{free} even when empty",
+    },
 }

@@ -32,6 +32,7 @@ from pinning_filter.nova import pci as nova_pci
 from pinning_filter.scheduler import (
     answers,
     candidates,
+    no_valid_host,
     reporting,
     stock_hosts,
     topology_cache,
@@ -56,6 +57,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         super().__init__()
         nova_fit.install()
         stock_hosts.install()
+        no_valid_host.install()
         opts.register(conf.CONF)
         topology_cache.install(conf.CONF.pinning_filter.remembered_hosts)
         reporting.log_filter_enabled()
@@ -76,17 +78,19 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
         question = self._question(spec_obj)
         if question is None:
             return
-        refusals: list[Refusal] = []
+        refusals = no_valid_host.filtered(spec_obj).refusals
         passed = False
         for host_state in filter_obj_list:
             answer = self._verdict(host_state, question)
             if isinstance(answer, Refusal):
-                refusals.append(answer)
+                refusals[_name(host_state)] = answer
             else:
                 passed = True
                 yield host_state
         if refusals and not passed:
-            reporting.report_refusal(spec_obj, question, refusals)
+            reporting.report_refusal(
+                spec_obj, question, list(refusals.values())
+            )
 
     def host_passes(
         self, host_state: Any, spec_obj: objects.RequestSpec
@@ -168,6 +172,14 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
             {"host": name, "cause": cause},
             exc_info=error,
         )
+
+
+def _name(host_state: Any) -> tuple[str, str]:
+    """Tells the hosts of one request apart."""
+    return (
+        str(getattr(host_state, "host", id(host_state))),
+        str(getattr(host_state, "nodename", "")),
+    )
 
 
 def _is_rebuild(spec_obj: objects.RequestSpec) -> bool:

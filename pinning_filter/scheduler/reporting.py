@@ -21,13 +21,10 @@ from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.refusal import Refusal
 from pinning_filter.fleet import summary
 from pinning_filter.nova import stats as nova_stats
+from pinning_filter.scheduler import no_valid_host
 from pinning_filter.scheduler.question import Question
 
 LOG = logging.getLogger(__name__)
-
-#: What Nova keeps of a fault's message, less what it puts in front of ours.
-_LONGEST = 255 - len("No valid host was found. ")
-
 
 @functools.cache
 def log_filter_enabled() -> None:
@@ -74,11 +71,11 @@ def report_refusal(
 ) -> None:
     """Say why no host passed: in the log, and to whoever asked.
 
-    The latter only where one server was asked for. Of several, the first may
-    have been given its host, and Nova takes that back only if it is not
-    interrupted. ``num_instances`` is that of the boot: a server that was
-    booted with others keeps their number for its moves, which are of one
-    server each; it can be more than are asked for now, and never less.
+    The latter here only where one server was asked for. Of several, the first
+    may have been given its host, and Nova takes that back only if it is not
+    interrupted; ``no_valid_host`` tells them when it has. ``num_instances``
+    is that of the boot: a server that was booted with others keeps their
+    number for its moves, which are of one server each.
 
     :raises nova.exception.NoValidHost: to tell whoever asked.
     """
@@ -91,8 +88,10 @@ def report_refusal(
     )
     one = "num_instances" in spec_obj and spec_obj.num_instances == 1
     if one and conf.CONF.pinning_filter.explain_in_fault:
-        if len(sentence) > _LONGEST:
-            sentence = summary.sentence(question.request, refusals, _LONGEST)
+        if len(sentence) > no_valid_host.LONGEST:
+            sentence = summary.sentence(
+                question.request, refusals, no_valid_host.LONGEST
+            )
         raise exception.NoValidHost(reason=sentence)
 
 

@@ -12,7 +12,8 @@ from nova.scheduler import utils
 from nova.scheduler.client import report
 
 from pinning_filter.cloud.live import reading
-from pinning_filter.cloud.snapshot import Inventory, Provider
+from pinning_filter.cloud.snapshot import Provider
+from pinning_filter.fleet.offers import Inventory
 
 #: Questions at a time.
 _AT_ONCE = 8

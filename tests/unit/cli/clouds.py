@@ -6,7 +6,6 @@ from pinning_filter.cloud import dumpfile
 from pinning_filter.cloud.snapshot import (
     Aggregate,
     Flavor,
-    Inventory,
     Node,
     Provider,
     Snapshot,
@@ -17,6 +16,7 @@ from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import GuestCell, Request, ThreadPolicy
 from pinning_filter.core.strategy import Strategy
 from pinning_filter.fleet.hosts import Guest
+from pinning_filter.fleet.offers import Inventory
 
 DEDICATED = {"hw:cpu_policy": "dedicated"}
 #: A name that would be markup, a script, or a terminal's command.

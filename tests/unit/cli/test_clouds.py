@@ -10,11 +10,12 @@ import sys
 import pytest
 
 from pinning_filter.cloud import dumpfile
-from pinning_filter.cloud.snapshot import Flavor, Inventory, Node, Snapshot
+from pinning_filter.cloud.snapshot import Flavor, Node, Snapshot
 from pinning_filter.core import synthetic
 from pinning_filter.core.errors import InputError, Invalid
 from pinning_filter.core.host import Pages
 from pinning_filter.core.strategy import Strategy
+from pinning_filter.fleet.offers import Inventory
 from tests.unit.cli import clouds
 
 PINNED = ("--property", "hw:cpu_policy=dedicated")

@@ -3,7 +3,7 @@
 import pytest
 
 from pinning_filter.nova import fit as nova_fit
-from pinning_filter.scheduler import topology_cache
+from pinning_filter.scheduler import no_valid_host, topology_cache
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +11,4 @@ def _stock_afterwards():
     yield
     nova_fit.uninstall()
     topology_cache.uninstall()
+    no_valid_host.uninstall()
