@@ -88,9 +88,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
                 passed = True
                 yield host_state
         if refusals and not passed:
-            reporting.report_refusal(
-                spec_obj, question, list(refusals.values())
-            )
+            reporting.report_refusal(spec_obj, question)
 
     def host_passes(
         self, host_state: Any, spec_obj: objects.RequestSpec

@@ -60,14 +60,12 @@ class Filtered:
 
     def removed(self) -> collections.Counter[str]:
         """How many hosts each filter removed, if none is left."""
-        after = [*(number for _, number in self.given[1:]), 0]
-        return collections.Counter(
-            {
-                name: number - left
-                for (name, number), left in zip(self.given, after, strict=True)
-                if number > left
-            }
-        )
+        removed: collections.Counter[str] = collections.Counter()
+        left = 0
+        for name, number in reversed(self.given):
+            removed[name] += number - left
+            left = number
+        return +removed
 
 
 def filtered(spec_obj: objects.RequestSpec) -> Filtered:

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import logging as standard_logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from nova import conf, exception, objects
@@ -19,7 +19,6 @@ from oslo_log import log as logging
 from pinning_filter.core import cpuset
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.refusal import Refusal
-from pinning_filter.fleet import summary
 from pinning_filter.nova import stats as nova_stats
 from pinning_filter.scheduler import no_valid_host
 from pinning_filter.scheduler.question import Question
@@ -65,9 +64,7 @@ def log_weigher_enabled() -> None:
 
 
 def report_refusal(
-    spec_obj: objects.RequestSpec,
-    question: Question,
-    refusals: Sequence[Refusal],
+    spec_obj: objects.RequestSpec, question: Question
 ) -> None:
     """Say why no host passed: in the log, and to whoever asked.
 
@@ -79,20 +76,18 @@ def report_refusal(
 
     :raises nova.exception.NoValidHost: to tell whoever asked.
     """
-    sentence = summary.sentence(question.request, refusals)
+    found = no_valid_host.filtered(spec_obj)
     # In place of what Nova logs, which it does not if it is interrupted.
     LOG.info(
         "Filter PinningFilter returned 0 hosts: %s",
-        sentence,
+        no_valid_host.sentence(question.request, found, None),
         instance_uuid=question.instance_uuid,
     )
     one = "num_instances" in spec_obj and spec_obj.num_instances == 1
     if one and conf.CONF.pinning_filter.explain_in_fault:
-        if len(sentence) > no_valid_host.LONGEST:
-            sentence = summary.sentence(
-                question.request, refusals, no_valid_host.LONGEST
-            )
-        raise exception.NoValidHost(reason=sentence)
+        raise exception.NoValidHost(
+            reason=no_valid_host.sentence(question.request, found)
+        )
 
 
 def log_verdict(

@@ -80,6 +80,10 @@ class Placement:
             node.uuid: {} for node in self._nodes
         }, "1.36"
 
+    def delete_allocation_for_instance(self, admin, consumer, *args, **kw):
+        with self._lock:
+            self.claimed.remove(consumer)
+
     def claim_resources(self, admin, consumer, *args, **kwargs):
         with self._lock:
             self.claimed.append(consumer)
@@ -91,8 +95,11 @@ class _Notifier:
         """Nobody listens."""
 
 
-def scheduler(nodes, monkeypatch):
-    """A manager with our filter and weigher over these records."""
+def scheduler(nodes, monkeypatch, *others):
+    """A manager with our filter and weigher over these records.
+
+    :param others: other filters, as ``module.Class``; they are asked first.
+    """
     nothing = lambda *args, **kwargs: None  # noqa: E731
     for name in ("_init_instance_info", "_init_aggregates",
                  "refresh_cells_caches"):
@@ -105,8 +112,11 @@ def scheduler(nodes, monkeypatch):
         manager.rpc, "get_notifier", lambda *args: _Notifier()
     )
     for name, value in (
-        ("available_filters", [FILTER]),
-        ("enabled_filters", ["PinningFilter"]),
+        ("available_filters", [*others, FILTER]),
+        (
+            "enabled_filters",
+            [*(each.rpartition(".")[2] for each in others), "PinningFilter"],
+        ),
         ("weight_classes", [WEIGHER]),
     ):
         conf.CONF.set_override(name, value, "filter_scheduler")
