@@ -1,8 +1,8 @@
 """What ``explain`` says in sentences, before the table of hosts.
 
 After the verdicts. The sentence about all hosts is that of the server's
-fault (``fleet.summary``); here is what is said beside it. Knows nothing of
-tables and terminals.
+fault (``fault``); here is what is said beside it. Knows nothing of tables and
+terminals.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pinning_filter.cloud.snapshot import Snapshot
 from pinning_filter.core.refusal import Refusal
 from pinning_filter.core.text import one_line
-from pinning_filter.explain import stock_claims
+from pinning_filter.explain import fault, stock_claims
 from pinning_filter.explain.findings import Stage
 from pinning_filter.explain.question import Question
 from pinning_filter.explain.verdicts import Others, Verdict
@@ -52,16 +52,13 @@ def sentences(
             what = summary.asked(question.request)
         yield f"{fitting} of {_hosts(len(judged))} can take {what}."
     elif question.request is not None:
-        refusals = [
-            verdict.answer
-            for verdict in judged
-            if isinstance(verdict.answer, Refusal)
-        ]
-        if refusals:
-            yield summary.sentence(question.request, refusals)
-        if len(refusals) < len(judged):
-            passed = _hosts(len(judged) - len(refusals))
-            yield f"PinningFilter alone would pass {passed}."
+        if text := fault.sentence(snapshot, question, judged):
+            yield text
+        passed = sum(
+            not isinstance(verdict.answer, Refusal) for verdict in judged
+        )
+        if passed:
+            yield f"PinningFilter alone would pass {_hosts(passed)}."
     yield from _turned_away(judged)
     yield from _beside(snapshot, question, others)
 

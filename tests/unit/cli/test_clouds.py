@@ -306,8 +306,8 @@ def test_explain_for_people_begins_with_a_sentence(pinning_filter, several):
     assert answer.out.splitlines()[:2] == [
         "The cloud is that of 2026-11-20T12:00:00+00:00.",
         "No host can take 12 pinned vCPUs in one NUMA cell: 12 dedicated "
-        "pCPUs are needed in one NUMA cell, the best of 4 hosts has 8 even "
-        "when empty; 1 of 6 hosts reports no NUMA topology; 1 of 6 hosts "
+        "pCPUs are needed in one NUMA cell, the best of 2 hosts has 8 even "
+        "when empty; 1 of 4 hosts reports no NUMA topology; 1 of 4 hosts "
         "cannot be read.",
     ]
 
@@ -317,7 +317,9 @@ def test_explain_says_who_else_it_was(pinning_filter, several):
         "explain", "--host", several, "--host", "off", *asked(2, *PINNED)
     )
     assert answer.status == 3
-    assert answer.out.splitlines()[1:3] == [
+    assert answer.out.splitlines()[1:4] == [
+        "No host can take 2 pinned vCPUs in one NUMA cell: ComputeFilter "
+        "refuses 1 host.",
         "PinningFilter alone would pass 1 host.",
         "Turned away elsewhere: 1 host by the state of the service.",
     ]
