@@ -71,7 +71,8 @@ dist: $(ready)  ## wheel and sdist, each tried in an empty environment
 	@$(bin)/pip install --quiet 'build>=1.0.0'
 	$(bin)/python -m pytest tests/packaging
 
-bench: $(ready)  ## the filter's speed beside stock Nova's
+bench: $(ready)  ## a request's speed, and the filter's, beside stock Nova's
+	$(bin)/python -W ignore benchmarks/schedule.py
 	$(bin)/python benchmarks/filter.py
 
 nova-suite: $(ready)  ## Nova's own functional tests, on our engine

@@ -129,6 +129,9 @@ def ask_and_boot(cloud: nova_cloud.Cloud, scene: Scene) -> None:
         for name, host in before.items()
     }
     verdicts(answers, server.host)
+    if scene.refused:
+        show_fault(server, answers)
+        return
     placement = answers.get(server.host or "")
     host = before.get(server.host or "")
     if not (host and placement) or placement.pinning != server.pinning:
@@ -137,6 +140,19 @@ def ask_and_boot(cloud: nova_cloud.Cloud, scene: Scene) -> None:
     drawing = picture(host, placement)
     print(textwrap.indent(drawing, _INDENT))
     show_xml(placement, guest, server.xml)
+
+
+def show_fault(
+    server: nova_cloud.Server, answers: Mapping[str, Placement | Refusal]
+) -> None:
+    """What a tenant reads of a server that no compute can take.
+
+    :raises Surprise: if one can, or if nothing is said.
+    """
+    if any(answers.values()) or "No host can take" not in server.fault:
+        raise Surprise(f"{server}, and {answers}")
+    print(f"\n{_INDENT}The server's fault:\n")
+    say(server.fault, _INDENT * 2)
 
 
 def read_hosts(cloud: nova_cloud.Cloud) -> dict[str, Host | None]:

@@ -49,6 +49,7 @@ class Scene:
     flavor: Mapping[str, str] = dataclasses.field(default_factory=dict)
     image: Mapping[str, str] = dataclasses.field(default_factory=dict)
     joins: tuple[Compute, ...] = ()  #: computes that start just before
+    refused: bool = False  #: whether no compute can take it
     stock: bool = False  #: whether to show what Nova's own filter makes of it
 
 
@@ -106,6 +107,14 @@ SCENES = (
         "isolate: a core for each vCPU. Nova takes hosts without SMT only.",
         vcpus=2,
         flavor={_DEDICATED: "dedicated", _THREADS: "isolate"},
+    ),
+    Scene(
+        "More than any host has left",
+        "Nova's Placement API offers no host, so no filter is asked. By "
+        'itself Nova says "No valid host was found. " and nothing more.',
+        vcpus=32,
+        flavor={_DEDICATED: "dedicated"},
+        refused=True,
     ),
     Scene(
         "The image asks for pinning, the flavor does not",

@@ -20,6 +20,10 @@ SAID = (
     smt      no       host cells 0-1: thread policy isolate needs cores without
                         SMT, these have 2 threads each
     """,
+    # A refusal of the Placement API, with its reason.
+    """\
+    No valid host was found. No host can take 32 pinned vCPUs in one NUMA
+    """,
     """\
     Nova's API refuses at once: 400
        Image property 'hw_cpu_policy' is not permitted to override CPU pinning
@@ -47,7 +51,7 @@ def test_the_whole_demo(capsys):
     found = [text.find(stripped(said)) for said in SAID]
     assert -1 not in found, told.out
     assert found == sorted(found)
-    assert text.count("\nblind    no       the host reports no NUMA") == 5
+    assert text.count("\nblind    no       the host reports no NUMA") == 6
     assert max(map(len, told.out.splitlines())) <= 79
     assert told.err == ""
 

@@ -3,7 +3,9 @@ changes beside Nova's own "There are not enough hosts available."
 """
 
 import contextlib
+import csv
 import functools
+import pathlib
 
 import pytest
 from nova.tests.functional.api import client
@@ -13,6 +15,18 @@ from tests.functional.moves import placement_usage, soon
 
 PINNED = {"hw__cpu_policy": "dedicated"}
 NOVA_S = "No valid host was found. There are not enough hosts available."
+
+
+DOC = pathlib.Path(__file__).parents[2] / "doc" / "source"
+EVENT, FAULT = "the action's event", "the server's fault"
+
+
+def documented(operation, where, what="the sentence"):
+    """The page that users read says where it is told, and how."""
+    with (DOC / "faults.csv").open() as file:
+        rows = {row["operation"]: row for row in csv.DictReader(file)}
+    row = rows[operation]
+    assert (row["read in"], row["what it says"]) == (where, what)
 
 
 @pytest.fixture(params=[True, False], ids=["told", "as Nova"])
@@ -78,6 +92,7 @@ def sentence(vcpus, best):
 
 
 def test_a_resize(cloud, here, told):
+    documented("resize", EVENT, "No valid host found for resize")
     act(cloud, here, "resize", {"flavorRef": cloud.flavor(5, **PINNED)})
     unharmed(cloud, here)
     # The conductor has its own words; the scheduler's log has ours.
@@ -87,6 +102,7 @@ def test_a_resize(cloud, here, told):
 
 
 def test_a_cold_migration(cloud, here, told):
+    documented("cold migration", EVENT, "No valid host found for cold migrate")
     act(cloud, here, "migrate")
     unharmed(cloud, here)
     assert set(details(cloud, here, "migrate")) == {
@@ -95,6 +111,7 @@ def test_a_cold_migration(cloud, here, told):
 
 
 def test_a_live_migration(cloud, here, told):
+    documented("live migration", EVENT)
     act(
         cloud,
         here,
@@ -108,6 +125,7 @@ def test_a_live_migration(cloud, here, told):
 
 
 def test_an_unshelve(cloud, here, told):
+    documented("unshelve", EVENT)
     act(cloud, here, "shelve")
     assert shown(cloud, here)["status"] == "SHELVED_OFFLOADED"
     blocker = cloud.flavor(2, **PINNED, hw__numa_nodes="2")
@@ -125,6 +143,7 @@ def test_an_unshelve(cloud, here, told):
 
 
 def test_an_evacuation(cloud, here, told):
+    documented("evacuation", FAULT)
     cloud.services.computes["here"].stop()
     api = cloud.services.admin_api
     (service,) = api.get_services(host="here", binary="nova-compute")
