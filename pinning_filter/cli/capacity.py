@@ -103,9 +103,8 @@ examples:
     ) -> tuple[list[str], list[list[Any]]]:
         """Count on every host; a row for each flavor there."""
         snapshot = cloud_inputs.read(parsed_args, guests=False)
-        cloud_inputs.report_unreachable(snapshot)
         wanted = flavors.wanted(parsed_args, snapshot)
-        if snapshot.unreachable:
+        if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
         from pinning_filter.cli.inputs import question as question_inputs
 

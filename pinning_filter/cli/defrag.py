@@ -101,10 +101,9 @@ examples:
         from pinning_filter.cli.inputs import question as question_inputs
 
         request = _request(parsed_args, snapshot)
-        cloud_inputs.report_unreachable(snapshot)
         cloud = snapshot.cloud(question_inputs.strategy())
         plan = defrag.plan(cloud, request, parsed_args.count)
-        if snapshot.unreachable:
+        if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
         elif not plan.enough:
             self.status = Status.NO

@@ -54,8 +54,8 @@ examples:
     def act(self, parsed_args: argparse.Namespace) -> int:
         """Read, perhaps forget the names, write."""
         snapshot = cloud_inputs.read(parsed_args, placement=True)
-        cloud_inputs.report_unreachable(snapshot)
-        status = Status.INCOMPLETE if snapshot.unreachable else Status.YES
+        incomplete = cloud_inputs.report_incomplete(snapshot)
+        status = Status.INCOMPLETE if incomplete else Status.YES
         if parsed_args.anonymous:
             snapshot = anonymous.anonymous(snapshot)
         data = dumpfile.write(snapshot)

@@ -120,11 +120,10 @@ examples:
             for node in snapshot.nodes
         ]
         fitting = sum(verdict.fits for verdict in judged)
-        if snapshot.unreachable:
+        if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
         elif not fitting:
             self.status = Status.NO
-        cloud_inputs.report_unreachable(snapshot)
         self.before = "\n".join(
             report.sentences(snapshot, question, judged, others)
         )

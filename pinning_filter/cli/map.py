@@ -85,8 +85,7 @@ examples:
     ) -> tuple[list[str], list[list[Any]]]:
         """Draw, or give the rows."""
         snapshot = cloud_inputs.read(parsed_args)
-        cloud_inputs.report_unreachable(snapshot)
-        if snapshot.unreachable:
+        if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
         if parsed_args.html:
             self._save(parsed_args.html, _page(parsed_args, snapshot))

@@ -86,13 +86,12 @@ examples:
         if parsed_args.aggregate and parsed_args.count > 1:
             raise InputError("give either --aggregate or --count")
         snapshot = cloud_inputs.read(parsed_args)
-        cloud_inputs.report_unreachable(snapshot)
         from pinning_filter.cli.inputs import question as question_inputs
 
         cloud = snapshot.cloud(question_inputs.strategy())
         survival = Survival(cloud, eligible.by_flavor_and_zone(snapshot))
         losses = list(_losses(parsed_args, snapshot, survival))
-        if snapshot.unreachable:
+        if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
         elif not all(loss.survived for loss in losses):
             self.status = Status.NO

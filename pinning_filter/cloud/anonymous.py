@@ -98,6 +98,15 @@ class _Names:
             provider=node.provider and self._provider(node.provider),
             pci_pools=tuple(map(self._pool, node.pci_pools)),
             guests=tuple(map(self._guest, node.guests)),
+            unplaced=tuple(
+                dataclasses.replace(
+                    each,
+                    id=f"guest-{next(self._guests)}",
+                    name="",
+                    flavor=self.number("flavor", each.flavor),
+                )
+                for each in node.unplaced
+            ),
         )
 
     def _host(self, host: Host) -> Host:

@@ -34,7 +34,7 @@ from pinning_filter.core.request import (
 )
 from pinning_filter.core.strategy import Strategy
 from pinning_filter.core.text import MOST_SHOWN
-from pinning_filter.fleet.hosts import Guest
+from pinning_filter.fleet.hosts import Guest, Unplaced
 from pinning_filter.fleet.offers import Inventory
 
 #: How a dump is told from other JSON.
@@ -94,6 +94,7 @@ def _write_node(node: Node) -> dict[str, Any]:
         },
         "pci_pools": [dict(pool) for pool in node.pci_pools],
         "guests": [_write_guest(guest) for guest in node.guests],
+        "unplaced": [_fields(each) for each in node.unplaced],
         "others": node.others,
         "strategy": node.strategy and _fields(node.strategy),
         "plain_nova": node.plain_nova,
@@ -237,7 +238,7 @@ def _read_node(data: Mapping[str, Any]) -> Node:
                 data["numa"]["cpu_ratio"],
                 data["numa"]["ram_ratio"],
             ).check()
-        guests = tuple(_read_guest(guest, host) for guest in data["guests"])
+        guests, unplaced = _read_guests(data, host)
     except ValueError as error:
         # Invalid is one of them; a CPU list that is none is another.
         raise InputError(f"host {data['name']}: {error}") from error
@@ -247,6 +248,7 @@ def _read_node(data: Mapping[str, Any]) -> Node:
         name=data["name"],
         host=host,
         guests=guests,
+        unplaced=unplaced,
         others=data["others"],
         closed=data["closed"],
         problem=data["problem"],
@@ -265,6 +267,25 @@ def _read_node(data: Mapping[str, Any]) -> Node:
         strategy=strategy and Strategy(**strategy),
         plain_nova=data.get("plain_nova", False),
     )
+
+
+def _read_guests(
+    data: Mapping[str, Any], host: Host | None
+) -> tuple[tuple[Guest, ...], tuple[Unplaced, ...]]:
+    """The guests of a node, and those whose cells it does not have."""
+    ids = {cell.id for cell in host.cells} if host else set()
+    guests = []
+    unplaced = [Unplaced(**each) for each in data.get("unplaced", ())]
+    for each in data["guests"]:
+        gone = {cell["host_cell"] for cell in each["cells"]} - ids
+        if gone:
+            why = f"the host has no NUMA cell {min(gone)}"
+            unplaced.append(
+                Unplaced(each["id"], each["name"], each["flavor"], why)
+            )
+        else:
+            guests.append(_read_guest(each, host))
+    return tuple(guests), tuple(unplaced)
 
 
 def _read_cell(data: Mapping[str, Any]) -> HostCell:
@@ -307,11 +328,6 @@ def _read_guest(data: Mapping[str, Any], host: Host | None) -> Guest:
     )
     placed = []
     for guest_cell, cell in zip(asked, data["cells"], strict=True):
-        if cell["host_cell"] not in cells:
-            raise ValueError(
-                f"guest {data['id']}: there is no host cell "
-                f"{cell['host_cell']}"
-            )
         placed.append(
             CellPlacement(
                 guest_cell,

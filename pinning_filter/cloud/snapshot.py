@@ -15,7 +15,7 @@ from typing import Any
 
 from pinning_filter.core.host import Host
 from pinning_filter.core.strategy import SPREAD, Strategy
-from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
+from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest, Unplaced
 from pinning_filter.fleet.offers import Inventory
 
 
@@ -42,6 +42,8 @@ class Node:
     name: str  #: as ``openstack compute service list`` shows it
     host: Host | None  #: None: it reports no NUMA topology
     guests: tuple[Guest, ...] = ()  #: those with a NUMA topology
+    #: Guests with one that is not known, or that is not of this host.
+    unplaced: tuple[Unplaced, ...] = ()
     #: Guests without one, which take what they take anywhere.
     others: int = 0
     closed: str = ""  #: why it takes no guests now; empty: it does

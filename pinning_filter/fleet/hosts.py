@@ -39,6 +39,16 @@ class Guest:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A guest whose record does not say where on its host it sits."""
+
+    id: str  #: the server's UUID
+    name: str  #: the server's name
+    flavor: str  #: the flavor's name
+    why: str  #: what is wrong with the record, as a clause
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CloudHost:
     """A compute node.
 
@@ -73,11 +83,15 @@ class CloudHost:
         )
 
     def without(self, guest: Guest) -> CloudHost:
-        """The host when the guest, one of its own, has gone."""
+        """The host when the guest, one of its own, has gone.
+
+        A pCPU that another guest holds, too, is not free then.
+        """
+        left = tuple(each for each in self.guests if each is not guest)
         return dataclasses.replace(
             self,
-            host=usage.remove(self.host, guest.placement),
-            guests=tuple(each for each in self.guests if each is not guest),
+            host=_held(usage.remove(self.host, guest.placement), left),
+            guests=left,
         )
 
 
@@ -105,6 +119,27 @@ class Cloud:
             raise InvalidCloud("cloud", problems)
         ordered = sorted(self.hosts, key=lambda host: host.name)
         object.__setattr__(self, "hosts", tuple(ordered))
+
+
+def _held(host: Host, guests: tuple[Guest, ...]) -> Host:
+    """The host with every pCPU pinned that one of the guests holds."""
+    held = {
+        (cell.host_cell.id, pcpu)
+        for guest in guests
+        for cell in guest.placement.cells
+        for pcpu in cell.taken
+    }
+    cells = []
+    for cell in host.cells:
+        free = frozenset(
+            pcpu for pcpu in cell.free if (cell.id, pcpu) in held
+        )
+        if free:
+            cell = cell._replace(
+                pinned=cell.pinned | free, free=cell.free - free
+            )
+        cells.append(cell)
+    return host._replace(cells=tuple(cells))
 
 
 def _repeated(items: list[str]) -> list[str]:

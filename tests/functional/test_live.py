@@ -5,6 +5,8 @@ import json
 import pytest
 import sqlalchemy
 from nova import context, objects
+from nova.db.main import api as main_db
+from nova.db.main import models
 from sqlalchemy import event
 
 from pinning_filter.cloud.live import reading, session
@@ -240,6 +242,33 @@ def test_nothing_is_written(small_cloud, run):
         event.remove(sqlalchemy.engine.Engine, "before_cursor_execute", note)
     assert statements
     assert {each.split()[0] for each in statements} == {"BEGIN", "SELECT"}
+
+
+def test_a_server_whose_record_is_junk_is_named_and_no_other_lost(
+    small_cloud, run
+):
+    cloud = small_cloud
+    flavor = cloud.flavor(1, hw__cpu_policy="dedicated")
+    good, bad = (cloud.boot(flavor, host="plain") for _ in range(2))
+    admin = context.get_admin_context()
+    with context.target_cell(
+        admin, objects.CellMappingList.get_all(admin)[1]
+    ) as cell:
+        _spoil(cell, bad.id)
+    status, out, err = run("map")
+    assert status == 4
+    assert f"server {bad.name}: its record cannot be read" in err
+    assert f"{good.name}: " in out
+    assert f"{bad.name}: not placed" in out
+    assert "plain: 2 of 4 pCPUs free" in out
+
+
+@main_db.pick_context_manager_writer
+def _spoil(cell, server):
+    extra = models.InstanceExtra
+    cell.session.query(extra).filter_by(instance_uuid=server).update(
+        {"numa_topology": '{"nova_object.name": "junk"'}
+    )
 
 
 def test_a_thread_of_ours_cannot_write(small_cloud):

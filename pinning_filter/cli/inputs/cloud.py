@@ -15,6 +15,7 @@ from pinning_filter.cli.output import warn
 from pinning_filter.cloud import source
 from pinning_filter.cloud.snapshot import Node, Snapshot
 from pinning_filter.core.errors import InputError
+from pinning_filter.fleet import conflicts
 
 if TYPE_CHECKING:
     from pinning_filter.cloud.live.session import Session
@@ -123,10 +124,28 @@ def _of_file(name: str) -> Snapshot:
     return Snapshot((Node(source.node_name(name), found),))
 
 
-def report_unreachable(snapshot: Snapshot) -> None:
-    """Say on standard error which cells are not in the answer."""
+def report_incomplete(snapshot: Snapshot) -> bool:
+    """Say on standard error what the answer lacks, and what contradicts.
+
+    :returns: whether anything is not in the answer.
+    """
     for name, reason in snapshot.unreachable.items():
         warn(
             f"cell {name} does not answer, and its hosts are left out: "
             f"{reason}"
         )
+    for node in snapshot.nodes:
+        for each in node.unplaced:
+            name = each.name or each.id
+            warn(
+                f"host {node.name}, server {name}: {each.why}; where it sits "
+                "is not known"
+            )
+        if node.host is not None:
+            names = {each.id: each.name or each.id for each in node.guests}
+            for conflict in conflicts.of(node.host, node.guests):
+                who = ", ".join(names[each] for each in conflict.guests)
+                warn(f"host {node.name}: {conflict.clause}: {who}")
+    return bool(snapshot.unreachable) or any(
+        node.unplaced for node in snapshot.nodes
+    )

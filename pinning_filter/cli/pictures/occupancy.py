@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pinning_filter.cloud.snapshot import Node
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.request import ThreadPolicy
+from pinning_filter.fleet import conflicts
 from pinning_filter.fleet.hosts import Guest
 
 
@@ -22,9 +23,18 @@ class PcpuState(str, enum.Enum):
     VCPU = "vcpu"  #: a guest's vCPU
     EMULATOR = "emulator"  #: a guest's emulator threads
     IDLE = "idle"  #: kept idle beside a guest's vCPU (isolate)
+    TWICE = "twice"  #: held by several guests, which cannot be
+    OUTSIDE = "outside"  #: a guest's vCPU, on a pCPU that is not dedicated
     TAKEN = "taken"  #: pinned, by a guest that is not known here
     SHARED = "shared"  #: for floating vCPUs
     CLOSED = "closed"  #: not for guests
+
+
+#: Of a pCPU that is both, that it is held twice is told.
+_CONFLICTS = {
+    conflicts.Kind.OUTSIDE: PcpuState.OUTSIDE,
+    conflicts.Kind.HELD_TWICE: PcpuState.TWICE,
+}
 
 
 class PcpuUse(NamedTuple):
@@ -77,6 +87,10 @@ def pcpu_uses(node: Node) -> dict[int, PcpuUse]:
                 made[pcpu] = PcpuUse(PcpuState.EMULATOR, index)
             for vcpu, pcpu in placed.pinning.items():
                 made[pcpu] = PcpuUse(PcpuState.VCPU, index, vcpu)
+    for conflict in conflicts.of(node.host, node.guests) if node.host else ():
+        state = _CONFLICTS[conflict.kind]
+        for pcpu in conflict.pcpus & made.keys():
+            made[pcpu] = made[pcpu]._replace(state=state)
     return dict(sorted(made.items()))
 
 

@@ -35,6 +35,8 @@ _MARKS = {
 _MEANINGS = {
     PcpuState.EMULATOR: ("*", "after a letter: that guest's emulator threads"),
     PcpuState.IDLE: ("-", "after a letter: idle, its core is that guest's"),
+    PcpuState.TWICE: ("!", "after a letter: another server holds it, too"),
+    PcpuState.OUTSIDE: ("?", "after a letter: it is not dedicated"),
     PcpuState.FREE: (".", "free"),
     PcpuState.TAKEN: ("#", "taken by a guest that is not known here"),
     PcpuState.SHARED: ("~", "for floating vCPUs"),
@@ -55,7 +57,7 @@ def draw(node: Node, width: int = 79) -> Iterator[Text]:
     uses = pcpu_uses(node)
     letters = list(itertools.islice(_letters(), len(node.guests)))
     signs = any(
-        use.state in (PcpuState.EMULATOR, PcpuState.IDLE)
+        use.guest is not None and use.state is not PcpuState.VCPU
         for use in uses.values()
     )
     slot = max(map(len, letters), default=1) + signs + 1
@@ -67,6 +69,9 @@ def draw(node: Node, width: int = 79) -> Iterator[Text]:
         yield Text.assemble(
             "  ", (f"{letter:>{slot}}", _style(index)), f"  {line}"
         )
+    for each in node.unplaced:
+        name = _short(each.name or each.id)
+        yield Text(f"  {'?':>{slot}}  {name}: not placed, {each.why}")
     states = {use.state for use in uses.values()}
     for state, (mark, meaning) in _MEANINGS.items():
         if state in states:

@@ -17,7 +17,8 @@ from nova.virt import hardware
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.request import Request
-from pinning_filter.fleet.hosts import Guest
+from pinning_filter.core.text import one_line
+from pinning_filter.fleet.hosts import Guest, Unplaced
 from pinning_filter.nova import guest_topology
 
 #: Servers read at a time.
@@ -33,19 +34,31 @@ def instances(
     """Every server on a compute node, a few at a time."""
     marker = None
     while True:
-        found = objects.InstanceList.get_by_filters(
-            cell_context,
-            {"deleted": False},
-            sort_keys=["uuid"],
-            sort_dirs=["asc"],
-            limit=_AT_ONCE,
-            marker=marker,
-            expected_attrs=_BESIDE,
-        )
+        try:
+            found = _batch(cell_context, marker, _BESIDE)
+        except Exception:
+            # A row of it is junk. Each is read by itself, when it is asked.
+            found = _batch(cell_context, marker, [])
         yield from (each for each in found if each.host)
         if len(found) < _AT_ONCE:
             return
         marker = found[-1].uuid
+
+
+def _batch(
+    cell_context: context.RequestContext,
+    marker: str | None,
+    beside: list[str],
+) -> objects.InstanceList:
+    return objects.InstanceList.get_by_filters(
+        cell_context,
+        {"deleted": False},
+        sort_keys=["uuid"],
+        sort_dirs=["asc"],
+        limit=_AT_ONCE,
+        marker=marker,
+        expected_attrs=beside,
+    )
 
 
 @main_db.pick_context_manager_reader
@@ -89,14 +102,27 @@ class Guests:
     def __init__(self) -> None:
         self._known: dict[object, Request | None] = {}
 
-    def read(self, instance: objects.Instance, host: Host) -> Guest | None:
-        """A server and where it sits; None if it sits in no host cells."""
+    def read(
+        self, instance: objects.Instance, host: Host
+    ) -> Guest | Unplaced | None:
+        """A server and where it sits; None if it has no NUMA topology."""
+        try:
+            return self._read(instance, host)
+        except Exception as error:
+            # One bad row must not cost the others, whatever is wrong with it.
+            reason = one_line(str(error))[:100]
+            return _unplaced(instance, f"its record cannot be read: {reason}")
+
+    def _read(
+        self, instance: objects.Instance, host: Host
+    ) -> Guest | Unplaced | None:
         topology = instance.numa_topology
         if topology is None:
             return None
         cells = {cell.id: cell for cell in host.cells}
-        if any(cell.id not in cells for cell in topology.cells):
-            return None
+        if gone := {cell.id for cell in topology.cells} - cells.keys():
+            why = f"the host has no NUMA cell {min(gone)}"
+            return _unplaced(instance, why)
         fitted = guest_topology.request_from_nova(topology)
         request = self._asked(instance)
         if request is None or len(request.cells) != len(fitted.cells):
@@ -145,6 +171,13 @@ class Guests:
                     hardware.numa_get_constraints(flavor, instance.image_meta)
                 )
         return self._known[key]
+
+
+def _unplaced(instance: objects.Instance, why: str) -> Unplaced:
+    flavor = ""
+    with contextlib.suppress(Exception):
+        flavor = instance.flavor.name
+    return Unplaced(instance.uuid, instance.display_name or "", flavor, why)
 
 
 def _fixed(instance: objects.Instance) -> str:

@@ -17,6 +17,7 @@ from pinning_filter.cloud.live import guests, reading
 from pinning_filter.cloud.snapshot import Aggregate, Node, Provider
 from pinning_filter.core.host import Host
 from pinning_filter.core.text import one_line
+from pinning_filter.fleet.hosts import Guest, Unplaced
 from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import host as nova_host
 from pinning_filter.nova import stats as nova_stats
@@ -119,16 +120,15 @@ def _node(
 ) -> Node:
     node_stats = nova_stats.read(node.stats if "stats" in node else None)
     host, problem = _host(node, node_stats)
-    here = []
-    for instance in instances:
-        guest = reader.read(instance, host) if host else None
-        if guest:
-            here.append(guest)
+    found = [reader.read(each, host) for each in instances] if host else []
+    here = [each for each in found if isinstance(each, Guest)]
+    unplaced = [each for each in found if isinstance(each, Unplaced)]
     return Node(
         name=name,
         host=host,
         guests=tuple(here),
-        others=len(instances) - len(here),
+        unplaced=tuple(unplaced),
+        others=len(instances) - len(here) - len(unplaced),
         closed=closed,
         problem=problem,
         cell=cell.name or cell.uuid,

@@ -8,6 +8,7 @@ import pytest
 from nova import objects
 from oslo_serialization import jsonutils
 
+CASES = pathlib.Path(__file__).parents[1] / "data" / "cases"
 DATA = pathlib.Path(__file__).parents[1] / "data"
 OFFLINE = (DATA / "capabilities-offline-pcpus.xml").read_text()
 DEDICATED = ("--property", "hw:cpu_policy=dedicated")
@@ -349,3 +350,93 @@ class TestWhatIsInUse:
         )
         assert answer.status == 2
         assert complaint in answer.err
+
+
+class TestRecordsThatContradictTheirHost:
+    """One bad record never takes the cloud with it."""
+
+    GONE = CASES / "dump-cell-gone.json"
+    TWICE = CASES / "dump-double-pinned.json"
+    OUTSIDE = CASES / "dump-set-changed.json"
+    COMMANDS = (
+        ("map",),
+        ("capacity", "--total"),
+        ("dump", "--file", "-"),
+        ("survive",),
+        ("defrag", "--plan", "--flavor", "pinned.4"),
+        ("explain", "--flavor", "pinned.4"),
+    )
+
+    @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
+    @pytest.mark.parametrize(
+        ("file", "warning"),
+        [
+            (
+                GONE,
+                "host lab-node, server database-1: the host has no NUMA cell "
+                "5; where it sits is not known",
+            ),
+            (
+                TWICE,
+                "host lab-node: pCPUs 0-1 are held by 2 servers: database-1, "
+                "database-2",
+            ),
+            (
+                OUTSIDE,
+                "host lab-node: pCPUs 0-1 are not dedicated, and a server is "
+                "pinned there: database-1",
+            ),
+        ],
+        ids=("a cell is gone", "pinned twice", "outside the set"),
+    )
+    def test_every_command_warns(
+        self, pinning_filter, command, file, warning
+    ):
+        answer = pinning_filter(*command, "--host", file)
+        assert f"pinning-filter: {warning}\n" in answer.err
+        assert (answer.status == 4) == (file == self.GONE)
+        assert answer.out
+
+    def test_the_map_names_who_is_not_placed(self, pinning_filter):
+        answer = pinning_filter("map", "--host", self.GONE)
+        assert "?  database-1: not placed, the host has no NUMA cell 5" in (
+            answer.out
+        )
+        assert "cell 0  0 [# #][. .]" in answer.out
+
+    @pytest.mark.parametrize(
+        ("file", "row", "state"),
+        [
+            (TWICE, "cell 0  0 [B! B!][ .  .]", "twice"),
+            (OUTSIDE, "cell 0  0 [A? A?][ .  .]", "outside"),
+        ],
+    )
+    def test_the_map_draws_it(self, pinning_filter, file, row, state):
+        assert row in pinning_filter("map", "--host", file).out
+        rows = json.loads(
+            pinning_filter("map", "--host", file, "-f", "json").out
+        )
+        assert [each["pcpu"] for each in rows if each["state"] == state] == [
+            0, 1,
+        ]
+
+    def test_no_plan_counts_on_a_pcpu_that_another_holds(
+        self, pinning_filter
+    ):
+        answer = pinning_filter(
+            "defrag", "--plan", "--flavor", "pinned.4", "--host", self.TWICE
+        )
+        assert answer.status == 3
+        assert answer.out.startswith(
+            "There is room for 0 of 1 now, and no moves were found that help"
+        )
+
+    def test_a_dump_of_it_says_the_same(self, pinning_filter, tmp_path):
+        again = tmp_path / "again.json"
+        answer = pinning_filter(
+            "dump", "--host", self.GONE, "--file", again
+        )
+        assert answer.status == 4
+        assert "no NUMA cell 5" in pinning_filter(
+            "map", "--host", again
+        ).out

@@ -727,12 +727,6 @@ def spoilt(change):
             "runs backwards",
         ),
         (
-            lambda d: d["hosts"][1]["guests"][0]["cells"][0].update(
-                host_cell=7
-            ),
-            "guest full-0: there is no host cell 7",
-        ),
-        (
             lambda d: d["hosts"].append(d["hosts"][0]),
             "hosts ['empty'] repeat",
         ),

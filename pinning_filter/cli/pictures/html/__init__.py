@@ -103,6 +103,10 @@ def _host(
         "total": sum(len(cell.dedicated) for cell in cells),
         "lost": _lost(room_by_flavor(counter, node, wanted), wanted),
         "others": node.others,
+        "unplaced": [
+            f"{one_line(each.name or each.id)} ({one_line(each.why)})"
+            for each in node.unplaced
+        ],
         "cells": [_cell(cell) for cell in cells],
         "pcpus": [
             [pcpu, use.state.value, use.guest, use.vcpu]

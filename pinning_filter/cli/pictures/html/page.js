@@ -151,6 +151,7 @@
   };
   const signs = {
     vcpu: "A0: vCPU 0 of guest A", emulator: "em: emulator threads",
+    twice: "!: held by another guest, too", outside: "?: not dedicated",
     idle: "-: kept idle beside a guest", free: "empty: free",
     taken: `#: ${meanings.taken}`, shared: `~: ${meanings.shared}`,
     closed: `x: ${meanings.closed}`,
@@ -162,7 +163,8 @@
     const who = host.guests[guest];
     const what = {
       vcpu: `vCPU ${vcpu}`, emulator: "emulator threads",
-      idle: "kept idle beside",
+      idle: "kept idle beside", twice: "held twice, here as that",
+      outside: `not dedicated, and vCPU ${vcpu}`,
     }[state];
     return `pCPU ${pcpu}: ${what} of ${letter(guest)}, ${about(who)}`;
   }
@@ -193,7 +195,9 @@
       button.tabIndex = -1;
       const text = guest === null
         ? { free: "", taken: "#", shared: "~", closed: "x" }[state]
-        : letter(guest) + { vcpu, emulator: " em", idle: " -" }[state];
+        : letter(guest) + {
+          vcpu, emulator: " em", idle: " -", twice: "!", outside: "?",
+        }[state];
       button.append(make("small", "", pcpu), text);
       if (guest !== null) {
         button.dataset.guest = guest;
@@ -259,6 +263,8 @@
       host.lost.length
         && `lost to fragmentation: ${host.lostTold.join(" or ")}`,
       host.others && `${plural(host.others, "guest")} without a topology`,
+      host.unplaced.length
+        && `where they sit is not known: ${host.unplaced.join(", ")}`,
       host.closed,
     ].filter(Boolean).join(", ");
     by("told").textContent = hint;
