@@ -17,6 +17,8 @@ from pinning_filter.explain.question import Question
 from pinning_filter.nova import guest as nova_guest
 from pinning_filter.nova import placement_request, releases
 
+objects.register_all()
+
 
 def know_aliases(aliases: Iterable[str]) -> None:
     """Let flavors name these PCI devices, in place of nova.conf's."""
