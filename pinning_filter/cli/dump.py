@@ -53,7 +53,9 @@ examples:
 
     def act(self, parsed_args: argparse.Namespace) -> int:
         """Read, perhaps forget the names, write."""
-        snapshot = cloud_inputs.read(parsed_args, placement=True)
+        snapshot = cloud_inputs.read(
+            parsed_args, placement=True, allocations=True
+        )
         incomplete = cloud_inputs.report_incomplete(snapshot)
         status = Status.INCOMPLETE if incomplete else Status.YES
         if parsed_args.anonymous:

@@ -49,6 +49,7 @@ def anonymous(snapshot: Snapshot) -> Snapshot:
         },
         filters=None,
         pci_aliases=tuple(map(names.alias, snapshot.pci_aliases)),
+        moving=frozenset(map(names.consumer, sorted(snapshot.moving))),
     )
 
 
@@ -60,7 +61,6 @@ class _Names:
             collections.defaultdict(dict)
         )
         self._hosts = itertools.count(1)
-        self._guests = itertools.count(1)
 
     def number(self, what: str, name: str) -> str:
         """A number for a name; none for none."""
@@ -101,12 +101,14 @@ class _Names:
             unplaced=tuple(
                 dataclasses.replace(
                     each,
-                    id=f"guest-{next(self._guests)}",
+                    id=self.consumer(each.id),
                     name="",
                     flavor=self.number("flavor", each.flavor),
                 )
                 for each in node.unplaced
             ),
+            others_ids=tuple(map(self.consumer, node.others_ids)),
+            held=tuple(map(self._guest, node.held)),
         )
 
     def _host(self, host: Host) -> Host:
@@ -124,7 +126,19 @@ class _Names:
                 for name, inventory in provider.inventories.items()
             },
             frozenset(map(self.custom, provider.traits)),
+            provider.allocations
+            and {
+                self.consumer(consumer): {
+                    self.custom(name): amount
+                    for name, amount in resources.items()
+                }
+                for consumer, resources in provider.allocations.items()
+            },
         )
+
+    def consumer(self, uuid: str) -> str:
+        """A server or a migration: the same wherever it is spoken of."""
+        return self.number("guest", uuid)
 
     def _pool(self, pool: Mapping[str, Any]) -> dict[str, Any]:
         kept = {key: pool[key] for key in _OF_POOLS if key in pool}
@@ -136,7 +150,7 @@ class _Names:
         request = guest.request
         return dataclasses.replace(
             guest,
-            id=f"guest-{next(self._guests)}",
+            id=self.consumer(guest.id),
             name="",
             flavor=self.number("flavor", guest.flavor),
             request=dataclasses.replace(

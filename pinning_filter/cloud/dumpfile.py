@@ -51,6 +51,7 @@ def write(snapshot: Snapshot) -> dict[str, Any]:
         "unreachable": dict(snapshot.unreachable),
         "filters": snapshot.filters and list(snapshot.filters),
         "pci_aliases": list(snapshot.pci_aliases),
+        "moving": sorted(snapshot.moving),
         "flavors": [
             {**_fields(flavor), "extra_specs": dict(flavor.extra_specs)}
             for flavor in snapshot.flavors
@@ -86,6 +87,14 @@ def _write_node(node: Node) -> dict[str, Any]:
                     node.provider.inventories.items()
                 )
             },
+            "allocations": node.provider.allocations
+            and {
+                consumer: dict(resources)
+                for consumer, resources in sorted(
+                    node.provider.allocations.items()
+                )
+            },
+            "uuid": node.provider.uuid,
         },
         "numa": host and {
             "cpu_ratio": host.cpu_ratio,
@@ -96,6 +105,8 @@ def _write_node(node: Node) -> dict[str, Any]:
         "guests": [_write_guest(guest) for guest in node.guests],
         "unplaced": [_fields(each) for each in node.unplaced],
         "others": node.others,
+        "others_ids": list(node.others_ids),
+        "held": [_write_guest(guest) for guest in node.held],
         "strategy": node.strategy and _fields(node.strategy),
         "plain_nova": node.plain_nova,
     }
@@ -180,9 +191,10 @@ def read(data: Any) -> Snapshot:
         tuple(Flavor(**flavor) for flavor in data["flavors"]),
         data["unreachable"],
         data["taken"],
-        # These two came later than the rest.
+        # These came later than the rest.
         data.get("filters") and tuple(data["filters"]),
         tuple(map(_read_alias, data.get("pci_aliases", ()))),
+        frozenset(data.get("moving", ())),
     )
     snapshot.cloud()  # complains of names that repeat
     return snapshot
@@ -229,6 +241,10 @@ def _validator() -> Any:
     return fastjsonschema.compile(json.loads(text))
 
 
+#: Guests of a flavor say the same, and so do hosts of a model.
+_cpus = functools.lru_cache(maxsize=4096)(cpuset.parse)
+
+
 def _read_node(data: Mapping[str, Any]) -> Node:
     host = None
     try:
@@ -239,6 +255,7 @@ def _read_node(data: Mapping[str, Any]) -> Node:
                 data["numa"]["ram_ratio"],
             ).check()
         guests, unplaced = _read_guests(data, host)
+        held, _ = _read_guests({"guests": data.get("held", ())}, host)
     except ValueError as error:
         # Invalid is one of them; a CPU list that is none is another.
         raise InputError(f"host {data['name']}: {error}") from error
@@ -250,6 +267,8 @@ def _read_node(data: Mapping[str, Any]) -> Node:
         guests=guests,
         unplaced=unplaced,
         others=data["others"],
+        others_ids=tuple(data.get("others_ids", ())),
+        held=held,
         closed=data["closed"],
         problem=data["problem"],
         cell=data["cell"],
@@ -262,6 +281,8 @@ def _read_node(data: Mapping[str, Any]) -> Node:
                 for name, inventory in provider["inventories"].items()
             },
             frozenset(provider["traits"]),
+            provider.get("allocations"),
+            provider.get("uuid", ""),
         ),
         pci_pools=tuple(data["pci_pools"]),
         strategy=strategy and Strategy(**strategy),
@@ -291,10 +312,10 @@ def _read_guests(
 def _read_cell(data: Mapping[str, Any]) -> HostCell:
     return HostCell(
         id=data["id"],
-        dedicated=cpuset.parse(data["dedicated"]),
-        pinned=cpuset.parse(data["pinned"]),
-        siblings=tuple(map(cpuset.parse, data["cores"])),
-        shared=cpuset.parse(data["shared"]),
+        dedicated=_cpus(data["dedicated"]),
+        pinned=_cpus(data["pinned"]),
+        siblings=tuple(map(_cpus, data["cores"])),
+        shared=_cpus(data["shared"]),
         shared_used=data["shared_used"],
         memory_kib=data["memory_kib"],
         memory_used_kib=data["memory_used_kib"],
@@ -302,7 +323,7 @@ def _read_cell(data: Mapping[str, Any]) -> HostCell:
         socket=data["socket"],
         physnets=frozenset(data["physnets"]),
         tunneled=data["tunneled"],
-        caches=tuple(map(cpuset.parse, data["caches"])),
+        caches=tuple(map(_cpus, data["caches"])),
         distances={int(to): far for to, far in data["distances"].items()},
     )
 
@@ -311,8 +332,8 @@ def _read_guest(data: Mapping[str, Any], host: Host | None) -> Guest:
     cells = {cell.id: cell for cell in host.cells} if host else {}
     asked = tuple(
         GuestCell(
-            cpuset.parse(cell["dedicated"]),
-            cpuset.parse(cell["shared"]),
+            _cpus(cell["dedicated"]),
+            _cpus(cell["shared"]),
             cell["memory_kib"],
             cell["page_size"],
         )
@@ -334,7 +355,7 @@ def _read_guest(data: Mapping[str, Any], host: Host | None) -> Guest:
                 cells[cell["host_cell"]],
                 {int(vcpu): pcpu for vcpu, pcpu in cell["pinning"].items()},
                 cell["page_size_kib"],
-                cpuset.parse(cell["reserved"]),
+                _cpus(cell["reserved"]),
             )
         )
     return Guest(

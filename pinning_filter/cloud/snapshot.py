@@ -25,6 +25,9 @@ class Provider:
 
     inventories: Mapping[str, Inventory]  #: by resource class
     traits: AbstractSet[str]
+    #: Consumer -> resource class -> amount; None: not asked.
+    allocations: Mapping[str, Mapping[str, int]] | None = None
+    uuid: str = ""  #: the provider's; empty: not known
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class Node:
     unplaced: tuple[Unplaced, ...] = ()
     #: Guests without one, which take what they take anywhere.
     others: int = 0
+    #: The UUIDs of these, where they were read.
+    others_ids: tuple[str, ...] = ()
+    #: What servers hold here by a move that has not ended, beside what they
+    #: hold where they are.
+    held: tuple[Guest, ...] = ()
     closed: str = ""  #: why it takes no guests now; empty: it does
     problem: str = ""  #: why what it reports cannot be read; empty: it can
     cell: str = ""  #: the cell (v2) that it is in
@@ -84,6 +92,9 @@ class Snapshot:
     filters: tuple[str, ...] | None = None
     #: Aliases of PCI devices that flavors name, as in nova.conf: JSON.
     pci_aliases: tuple[str, ...] = ()
+    #: UUIDs of servers that are being built, of moves that have not ended,
+    #: and of their servers.
+    moving: AbstractSet[str] = frozenset()
 
     def cloud(self, strategy: Strategy = SPREAD) -> Cloud:
         """What the engine can be asked about: hosts with NUMA cells.

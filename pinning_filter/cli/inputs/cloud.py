@@ -66,13 +66,18 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read(
-    args: argparse.Namespace, *, guests: bool = True, placement: bool = False
+    args: argparse.Namespace,
+    *,
+    guests: bool = True,
+    placement: bool = False,
+    allocations: bool = False,
 ) -> Snapshot:
     """The snapshot that :func:`add_cloud_arguments` asked for.
 
     :param guests: whether to read those of a running cloud; a file's are
         there in any case.
     :param placement: whether to ask the Placement API too.
+    :param allocations: whether to ask it who holds what.
     :raises InputError: naming the file, option or name that is wrong.
     """
     names = [name for name in args.host if not source.is_file(name)]
@@ -87,7 +92,10 @@ def read(
 
         with progress.spinner("Reading the cloud"):
             snapshot = cloud.snapshot(
-                mine, guests=guests, with_placement=placement
+                mine,
+                guests=guests,
+                with_placement=placement,
+                allocations=allocations,
             )
     if not snapshot.nodes:
         warn("there are no compute nodes")
@@ -124,16 +132,21 @@ def _of_file(name: str) -> Snapshot:
     return Snapshot((Node(source.node_name(name), found),))
 
 
-def report_incomplete(snapshot: Snapshot) -> bool:
-    """Say on standard error what the answer lacks, and what contradicts.
-
-    :returns: whether anything is not in the answer.
-    """
+def report_unreachable(snapshot: Snapshot) -> None:
+    """Say on standard error which cells are not in the answer."""
     for name, reason in snapshot.unreachable.items():
         warn(
             f"cell {name} does not answer, and its hosts are left out: "
             f"{reason}"
         )
+
+
+def report_incomplete(snapshot: Snapshot) -> bool:
+    """Say on standard error what the answer lacks, and what contradicts.
+
+    :returns: whether anything is not in the answer.
+    """
+    report_unreachable(snapshot)
     for node in snapshot.nodes:
         for each in node.unplaced:
             name = each.name or each.id

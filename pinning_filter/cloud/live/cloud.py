@@ -26,21 +26,28 @@ _SPECS = (
 
 
 def snapshot(
-    session: Session, *, guests: bool = True, with_placement: bool = False
+    session: Session,
+    *,
+    guests: bool = True,
+    with_placement: bool = False,
+    allocations: bool = False,
 ) -> Snapshot:
     """What can be seen of the cloud now.
 
     :param guests: whether to read them, which takes longer than all else.
     :param with_placement: whether to ask the Placement API too.
+    :param allocations: whether to ask it who holds what.
     :raises InputError: if not even the API database answers.
     """
     aggregates = session.api(objects.AggregateList.get_all)
     flavors = session.api(objects.FlavorList.get_all)
-    found, unreachable = _nodes(session, guests)
+    found, moving, unreachable = _nodes(session, guests)
     providers = {}
     if with_placement:
         uuids = [uuid for _, uuid in found]
-        providers = placement.providers(session.context, uuids)
+        providers = placement.providers(
+            session.context, uuids, allocations=allocations
+        )
     now = datetime.datetime.now(datetime.timezone.utc)
     made = [
         nodes.surrounded(
@@ -55,6 +62,7 @@ def snapshot(
         now.isoformat(timespec="seconds"),
         tuple(conf.CONF.filter_scheduler.enabled_filters),
         tuple(conf.CONF.pci.alias),
+        frozenset(moving),
     )
 
 
@@ -74,13 +82,17 @@ def flavors_in_use(session: Session) -> set[str]:
 
 def _nodes(
     session: Session, guests: bool
-) -> tuple[list[tuple[Node, str]], dict[str, str]]:
-    """Compute nodes, and the cells that did not answer, with the cause."""
+) -> tuple[list[tuple[Node, str]], set[str], dict[str, str]]:
+    """Compute nodes; what is built or moved there; and the cells that did
+    not answer, with the cause.
+    """
     up = servicegroup.API().service_is_up
     found, unreachable = session.each_cell(
         lambda targeted, cell: nodes.nodes(targeted, cell, up, guests)
     )
-    return list(itertools.chain.from_iterable(found)), unreachable
+    moving = set[str]().union(*(moving for _, moving in found))
+    made = itertools.chain.from_iterable(nodes for nodes, _ in found)
+    return list(made), moving, unreachable
 
 
 def _flavor(flavor: objects.Flavor) -> Flavor:

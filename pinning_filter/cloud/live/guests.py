@@ -24,22 +24,23 @@ from pinning_filter.nova import guest_topology
 #: Servers read at a time.
 _AT_ONCE = 1000
 #: Of a server that is a guest, what is read beside its own row.
-_BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_devices"]
+BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_devices"]
 _MIGRATABLE = ("active", "paused")
 
 
 def instances(
     cell_context: context.RequestContext,
 ) -> Iterator[objects.Instance]:
-    """Every server on a compute node, a few at a time."""
+    """Every server, a few at a time; without a host those that are built,
+    that failed, or that are shelved."""
     marker = None
     while True:
         try:
-            found = _batch(cell_context, marker, _BESIDE)
+            found = _batch(cell_context, marker, BESIDE)
         except Exception:
             # A row of it is junk. Each is read by itself, when it is asked.
             found = _batch(cell_context, marker, [])
-        yield from (each for each in found if each.host)
+        yield from found
         if len(found) < _AT_ONCE:
             return
         marker = found[-1].uuid
@@ -103,20 +104,30 @@ class Guests:
         self._known: dict[object, Request | None] = {}
 
     def read(
-        self, instance: objects.Instance, host: Host
+        self,
+        instance: objects.Instance,
+        host: Host,
+        topology: objects.InstanceNUMATopology | None = None,
     ) -> Guest | Unplaced | None:
-        """A server and where it sits; None if it has no NUMA topology."""
+        """A server and where it sits; None if it has no NUMA topology.
+
+        :param topology: what it holds there; None: what it runs with.
+        """
         try:
-            return self._read(instance, host)
+            return self._read(
+                instance, host, topology or instance.numa_topology
+            )
         except Exception as error:
             # One bad row must not cost the others, whatever is wrong with it.
             reason = one_line(str(error))[:100]
             return _unplaced(instance, f"its record cannot be read: {reason}")
 
     def _read(
-        self, instance: objects.Instance, host: Host
+        self,
+        instance: objects.Instance,
+        host: Host,
+        topology: objects.InstanceNUMATopology | None,
     ) -> Guest | Unplaced | None:
-        topology = instance.numa_topology
         if topology is None:
             return None
         cells = {cell.id: cell for cell in host.cells}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from nova import conf, context, objects
 
-from pinning_filter.cloud.live import guests, reading
+from pinning_filter.cloud.live import guests, moves, reading
 from pinning_filter.cloud.snapshot import Aggregate, Node, Provider
 from pinning_filter.core.host import Host
 from pinning_filter.core.text import one_line
@@ -30,21 +30,34 @@ def nodes(
     cell: objects.CellMapping,
     is_up: Callable[[objects.Service], bool],
     with_guests: bool = True,
-) -> list[tuple[Node, str]]:
-    """Every compute node of the cell, with the UUID of its provider."""
+) -> tuple[list[tuple[Node, str]], set[str]]:
+    """Every compute node of the cell, with the UUID of its provider.
+
+    And the UUIDs of what is being built or moved there.
+    """
     known = services(cell_context)
     instances = collections.defaultdict(list)
+    held: moves.Held = {}
+    moving: set[str] = set()
     if with_guests:
+        found = moves.read(cell_context, guests.BESIDE)
+        held, moving = found.held, set(found.ids)
         for instance in guests.instances(cell_context):
-            instances[instance.host, instance.node].append(instance)
+            if instance.host:
+                instances[instance.host, instance.node].append(instance)
+            if not instance.host or instance.task_state:
+                moving.add(instance.uuid)
     reader = guests.Guests()
     made = []
     for name, node in named(cell_context):
         reading.alive()
-        here = instances.pop((node.host, node.hypervisor_hostname), [])
+        key = (node.host, node.hypervisor_hostname)
         closed = _closed(known.get(node.host), cell, is_up)
-        made.append((_node(node, name, reader, here, cell, closed), node.uuid))
-    return made
+        read = _node(node, name, cell, closed)
+        read = _with_guests(read, reader, instances.pop(key, []))
+        read = _with_held(read, reader, held.get(key, ()))
+        made.append((read, node.uuid))
+    return made, moving
 
 
 def services(
@@ -113,28 +126,61 @@ def _closed(
 def _node(
     node: objects.ComputeNode,
     name: str,
-    reader: guests.Guests,
-    instances: list[objects.Instance],
     cell: objects.CellMapping,
     closed: str,
 ) -> Node:
     node_stats = nova_stats.read(node.stats if "stats" in node else None)
     host, problem = _host(node, node_stats)
-    found = [reader.read(each, host) for each in instances] if host else []
-    here = [each for each in found if isinstance(each, Guest)]
-    unplaced = [each for each in found if isinstance(each, Unplaced)]
     return Node(
         name=name,
         host=host,
-        guests=tuple(here),
-        unplaced=tuple(unplaced),
-        others=len(instances) - len(here) - len(unplaced),
         closed=closed,
         problem=problem,
         cell=cell.name or cell.uuid,
         pci_pools=tuple(_pools(node)),
         strategy=nova_fit.strategy(node_stats),
         plain_nova=not node_stats.ours,
+    )
+
+
+def _with_guests(
+    node: Node, reader: guests.Guests, instances: list[objects.Instance]
+) -> Node:
+    """The node with the servers that are on it."""
+    here: list[Guest] = []
+    unplaced: list[Unplaced] = []
+    others: list[str] = []
+    for instance in instances:
+        found = reader.read(instance, node.host) if node.host else None
+        if isinstance(found, Guest):
+            here.append(found)
+        elif isinstance(found, Unplaced):
+            unplaced.append(found)
+        else:
+            others.append(instance.uuid)
+    return dataclasses.replace(
+        node,
+        guests=tuple(here),
+        unplaced=tuple(unplaced),
+        others=len(others),
+        others_ids=tuple(others),
+    )
+
+
+def _with_held(
+    node: Node,
+    reader: guests.Guests,
+    held: Sequence[tuple[objects.Instance, objects.InstanceNUMATopology]],
+) -> Node:
+    """The node with what moves hold there."""
+    if node.host is None or not held:
+        return node
+    found = [
+        reader.read(instance, node.host, topology)
+        for instance, topology in held
+    ]
+    return dataclasses.replace(
+        node, held=tuple(each for each in found if isinstance(each, Guest))
     )
 
 

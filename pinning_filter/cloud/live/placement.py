@@ -24,19 +24,25 @@ Candidates = Mapping[str, Sequence[dict[str, Any]]]
 
 
 def providers(
-    admin: context.RequestContext, uuids: Sequence[str]
+    admin: context.RequestContext,
+    uuids: Sequence[str],
+    *,
+    allocations: bool = False,
 ) -> dict[str, Provider]:
     """Compute nodes as resource providers; a warning if it cannot be asked.
 
     One question first: if it fails, the others would too.
+
+    :param allocations: whether to ask who holds what, too.
     """
     try:
         client = report.SchedulerReportClient()
-        found = dict(_providers(client, uuids[:1]))
+        found = dict(_providers(client, uuids[:1], allocations))
         with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
             parts = [uuids[1:][start::_AT_ONCE] for start in range(_AT_ONCE)]
             for part in pool.map(
-                lambda part: list(_providers(client, part)), parts
+                lambda part: list(_providers(client, part, allocations)),
+                parts,
             ):
                 found |= dict(part)
     except Exception as error:
@@ -50,11 +56,16 @@ def providers(
 
 
 def _providers(
-    client: report.SchedulerReportClient, uuids: Sequence[str]
+    client: report.SchedulerReportClient,
+    uuids: Sequence[str],
+    allocations: bool,
 ) -> Iterator[tuple[str, Provider]]:
+    questions = ["inventories", "usages", "traits"]
+    if allocations:
+        questions.append("allocations")
     for uuid in uuids:
         answers = []
-        for what in ("inventories", "usages", "traits"):
+        for what in questions:
             answer = client.get(
                 f"/resource_providers/{uuid}/{what}", version=_VERSION
             )
@@ -64,7 +75,7 @@ def _providers(
                 raise OSError(f"it answers {answer.status_code}")
             answers.append(answer.json()[what])
         else:
-            inventories, usages, traits = answers
+            inventories, usages, traits, *held = answers
             yield (
                 uuid,
                 Provider(
@@ -80,6 +91,13 @@ def _providers(
                         for name, each in inventories.items()
                     },
                     frozenset(traits),
+                    {
+                        consumer: each["resources"]
+                        for consumer, each in held[0].items()
+                    }
+                    if held
+                    else None,
+                    uuid,
                 ),
             )
 
