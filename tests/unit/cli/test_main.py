@@ -27,7 +27,8 @@ def test_an_unknown_command(pinning_filter, words, unknown):
         2,
         "",
         f"pinning-filter: there is no command '{unknown}'; there are "
-        "capacity, complete, defrag, dump, explain, fit, help, map, survive\n",
+        "audit, capacity, complete, defrag, dump, explain, fit, help, map, "
+        "survive\n",
     )
 
 
