@@ -19,6 +19,7 @@ import collections
 import dataclasses
 import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -200,7 +201,8 @@ def _reason(scheduler: Any, context: Any, spec: Any, refused: Any) -> str:
         return ""
 
 
-#: One question at a time: a Placement API that hangs gets no second.
+#: One request asks at a time, the others wait their turn, as long as they
+#: would for an answer: a Placement API that hangs is asked nothing more.
 _asking = threading.Semaphore()
 
 
@@ -208,7 +210,8 @@ def _unoffered(
     scheduler: Any, spec: objects.RequestSpec, request: Request
 ) -> str:
     """Why the Placement API has no candidate, by what it knows of hosts."""
-    if not _asking.acquire(blocking=False):
+    until = time.monotonic() + _TIMEOUT
+    if not _asking.acquire(timeout=_TIMEOUT):
         return ""
     found: list[offers.Offer] = []
 
@@ -222,7 +225,7 @@ def _unoffered(
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(_TIMEOUT)
+    thread.join(max(0.0, until - time.monotonic()))
     if thread.is_alive() or not found:
         return ""
     # No alternative was offered: what speaks against the first is told.

@@ -1,12 +1,17 @@
 """The reason of Nova's exception, in ``select_destinations`` itself."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import oslo_messaging
 import pytest
 from nova import conf, exception
 from nova.scheduler import filters, manager
 
 from pinning_filter import opts
-from pinning_filter.scheduler import no_valid_host
+from pinning_filter.fleet.offers import Inventory, Offer, Resources
+from pinning_filter.nova import guest_topology, placement_request
+from pinning_filter.scheduler import no_valid_host, placement_offers
 from pinning_filter.scheduler.no_valid_host import Filtered
 from tests.unit.scheduler.computes import ask, compute, request, scheduler
 
@@ -122,6 +127,37 @@ def test_requests_that_succeed_ask_the_placement_api_nothing(
     monkeypatch.setattr(no_valid_host, "_unoffered", None)
     monkeypatch.setattr(no_valid_host, "sentence", None)
     assert ask(running, request(2))
+
+
+def test_refusals_at_the_same_time_all_have_their_reason(
+    nodes, monkeypatch
+):
+    running = scheduler(nodes, monkeypatch)
+    full = Offer({"PCPU": Inventory(4, used=4)}, frozenset())
+    asking = []
+
+    def slowly(client, spec):
+        asking.append(spec)
+        assert len(asking) == 1
+        time.sleep(0.05)
+        asking.remove(spec)
+        yield full
+
+    monkeypatch.setattr(placement_offers, "of", slowly)
+    monkeypatch.setattr(
+        placement_request,
+        "alternatives",
+        lambda spec: [Resources({"PCPU": 2})],
+    )
+    asked = guest_topology.request_from_nova(request(2).numa_topology)
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(
+            lambda _: no_valid_host._unoffered(running, request(2), asked),
+            range(4),
+        )
+    assert set(found) == {
+        f"{TWO}2 PCPU are needed on one host, 1 host has 0 free."
+    }
 
 
 def test_it_is_gone_when_it_is_taken_out(nodes, monkeypatch):
