@@ -27,6 +27,11 @@ def findings(
     :param nodes: those of the snapshot to look at, perhaps with a progress
         bar around; None: all.
     """
+    special = frozenset(
+        flavor.name
+        for flavor in snapshot.flavors
+        if any(key.startswith("resources") for key in flavor.extra_specs)
+    )
     for node in snapshot.nodes if nodes is None else nodes:
         yield from _unreadable(node)
         if node.host is not None and not node.problem:
@@ -34,7 +39,7 @@ def findings(
             yield from _among_guests(node, node.host, guests)
             if not node.unplaced:
                 yield from _record(node, node.host, guests)
-        yield from _allocations(node, snapshot.moving)
+        yield from _allocations(node, snapshot.moving, special)
 
 
 def confirmed(
@@ -140,8 +145,14 @@ def _record(
         )
 
 
-def _allocations(node: Node, moving: AbstractSet[str]) -> Iterator[Finding]:
-    """What the Placement API has, consumer by consumer."""
+def _allocations(
+    node: Node, moving: AbstractSet[str], special: AbstractSet[str]
+) -> Iterator[Finding]:
+    """What the Placement API has, consumer by consumer.
+
+    :param moving: consumers that are just built or moved.
+    :param special: flavors that say themselves what they ask there for.
+    """
     provider = node.provider
     if provider is None or provider.allocations is None:
         return
@@ -170,7 +181,9 @@ def _allocations(node: Node, moving: AbstractSet[str]) -> Iterator[Finding]:
         )
     pcpus = "PCPU" in provider.inventories
     for guest in node.guests:
-        if guest.id in held and guest.id not in moving:
+        if guest.flavor in special or guest.id in moving:
+            continue
+        if guest.id in held:
             yield from _amount(node, guest, held[guest.id], pcpus)
     if node.host is not None and not node.problem and pcpus:
         total = provider.inventories["PCPU"].total

@@ -7,6 +7,7 @@ import pytest
 from pinning_filter.audit import books
 from pinning_filter.audit.findings import Code
 from pinning_filter.cloud.snapshot import (
+    Flavor,
     Node,
     Provider,
     Snapshot,
@@ -21,9 +22,9 @@ from tests.unit.cli import clouds
 SMT = "cell:2(memory=16GiB) core:2 pu:2"
 
 
-def audited(node, moving=()):
+def audited(node, moving=(), flavors=()):
     """Findings, each as code, server, expected and seen."""
-    snapshot = Snapshot((node,), moving=frozenset(moving))
+    snapshot = Snapshot((node,), tuple(flavors), moving=frozenset(moving))
     return [
         (each.code.value, each.server, each.expected, each.seen)
         for each in books.findings(snapshot)
@@ -273,6 +274,20 @@ def test_every_code_has_a_case_above():
 )
 def test_what_moves_is_no_finding(node, moving):
     assert audited(node, moving) == []
+
+
+def test_a_flavor_that_says_what_it_asks_the_placement_api_for():
+    node = booked(two(), a_0={"PCPU": 2, "MEMORY_MB": 1})
+    guests = tuple(
+        dataclasses.replace(guest, flavor="odd") for guest in node.guests
+    )
+    node = dataclasses.replace(node, guests=guests)
+    plain = Flavor("odd", 2, 1024)
+    asking = Flavor("odd", 2, 1024, 0, {"resources:MEMORY_MB": "1"})
+    assert audited(node, flavors=[asking]) == []
+    assert [code for code, *_ in audited(node, flavors=[plain])] == [
+        "allocation-differs"
+    ]
 
 
 def test_what_a_move_holds_is_taken():
