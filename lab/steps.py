@@ -6,8 +6,11 @@ Knows nothing of what the steps do.
 import hashlib
 import os
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab import layout
@@ -87,11 +90,35 @@ def timed(name: str, action: Callable[[], None]) -> None:
     print(f"  {name:<34}", end="", flush=True)
     begin = time.monotonic()
     try:
-        action()
+        with moving(name, begin):
+            action()
     except BaseException:
         say("FAILED")
         raise
     say(f"{time.monotonic() - begin:6.1f} s")
+
+
+@contextmanager
+def moving(name: str, begin: float) -> Iterator[None]:
+    """On a terminal, count a step's seconds while it lasts."""
+    ended = threading.Event()
+
+    def count() -> None:
+        while not ended.wait(1):
+            passed = time.monotonic() - begin
+            print(f"\r  {name:<34}{passed:4.0f}   s\r  {name:<34}",
+                  end="", flush=True)
+
+    if not sys.stdout.isatty():
+        yield
+        return
+    counter = threading.Thread(target=count, daemon=True)
+    counter.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        counter.join()
 
 
 def run(

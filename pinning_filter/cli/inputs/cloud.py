@@ -45,7 +45,8 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="nova.conf, with the databases' addresses; may be repeated; "
-        "default: where Nova looks for it",
+        "default: what OS_NOVA_CONFIG_DIR and OS_NOVA_CONFIG_FILES name, as "
+        "for Nova's API; else where Nova looks for it",
     )
     group.add_argument(
         "--config-dir",

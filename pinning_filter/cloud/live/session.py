@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -102,7 +103,7 @@ def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
     opts.register(conf.CONF)
     if files or dirs or not _has_database():
         try:
-            _parse(tuple(files), tuple(dirs))
+            _parse(tuple(files or (() if dirs else _api_files())), tuple(dirs))
         except OSError as error:
             raise InputError(
                 f"nova.conf cannot be read: {error.filename}: "
@@ -120,6 +121,22 @@ def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
             "nova-conductor runs, as a user who may read its configuration; "
             "or give a dump with --host FILE"
         )
+
+
+def _api_files() -> list[str]:
+    """The files that Nova's API is told to read by the environment, if it is.
+
+    The variables are those of nova.api.openstack.wsgi_app.
+    """
+    folder = os.environ.get("OS_NOVA_CONFIG_DIR", "").strip()
+    names = os.environ.get("OS_NOVA_CONFIG_FILES", "").split(";")
+    given = [name.strip() for name in names if name.strip()]
+    if not folder and not given:
+        return []
+    return [
+        os.path.join(folder or "/etc/nova", name)
+        for name in given or ["nova.conf"]
+    ]
 
 
 @functools.cache

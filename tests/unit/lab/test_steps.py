@@ -1,5 +1,6 @@
 """Steps: done once, named when they fail, in an environment of their own."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,16 @@ def test_pip_keeps_its_user_s_settings(
     assert steps.environment()["PIP_CONFIG_FILE"] == str(settings)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/etc/other.conf")
     assert steps.environment()["PIP_CONFIG_FILE"] == "/etc/other.conf"
+
+
+def test_a_terminal_sees_that_a_long_step_lasts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    steps.timed("knead", lambda: time.sleep(1.5))
+    assert f"\r  {'knead':<34}   1   s" in capsys.readouterr().out
+
+
+def test_a_log_has_one_line_a_step(capsys: pytest.CaptureFixture[str]) -> None:
+    steps.timed("knead", lambda: time.sleep(1.2))
+    assert "\r" not in capsys.readouterr().out
