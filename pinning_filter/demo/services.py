@@ -70,6 +70,12 @@ class Services(base.ServersTestBase):
             )
         super().setUp()
         self._until_the_end(*itertools.starmap(mock.patch, _STUBS.items()))
+        # However busy the machine, no reason is left out for want of time.
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                "pinning_filter.scheduler.no_valid_host.TIMEOUT", 60
+            )
+        )
         for name in releases.spawners():
             self.useFixture(
                 fixtures.MonkeyPatch(

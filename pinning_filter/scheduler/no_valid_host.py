@@ -37,7 +37,7 @@ from pinning_filter.scheduler import placement_offers
 LOG = logging.getLogger(__name__)
 
 #: Seconds that the Placement API is given, after which Nova's words stand.
-_TIMEOUT = 1.5
+TIMEOUT = 2.0
 #: What Nova keeps of a fault's message, less what it puts in front of ours.
 LONGEST = 255 - len("No valid host was found. ")
 #: Where a request remembers what its filters did.
@@ -210,8 +210,8 @@ def _unoffered(
     scheduler: Any, spec: objects.RequestSpec, request: Request
 ) -> str:
     """Why the Placement API has no candidate, by what it knows of hosts."""
-    until = time.monotonic() + _TIMEOUT
-    if not _asking.acquire(timeout=_TIMEOUT):
+    until = time.monotonic() + TIMEOUT
+    if not _asking.acquire(timeout=TIMEOUT):
         return ""
     found: list[offers.Offer] = []
 

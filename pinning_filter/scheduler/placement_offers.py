@@ -1,9 +1,9 @@
 """What the Placement API knows of hosts, asked after it offered none.
 
-A few questions, whatever the number of hosts: allocation candidates for a
-single unit of what every host has come with the inventories, usages and
-traits of their hosts. A host that has not one unit left of anything is not
-among them.
+A few questions, whatever the number of hosts: allocation candidates for one
+MiB of memory come with the inventories, usages and traits of their hosts. A
+host that has not one left is not among them; where none has, those with a
+PCPU or a VCPU are asked for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def of(client: Any, spec: objects.RequestSpec) -> Iterator[Offer]:
     :raises OSError: if it does not answer.
     """
     summaries: dict[str, Mapping[str, Any]] = {}
-    for name in ALWAYS_THERE:
+    for name in ("MEMORY_MB", "PCPU", "VCPU"):
         answer = _get(
             client,
             "/allocation_candidates",
@@ -36,7 +36,9 @@ def of(client: Any, spec: objects.RequestSpec) -> Iterator[Offer]:
             ("required", f"!{placement_request.DISABLED}"),
             ("limit", str(conf.CONF.scheduler.max_placement_results)),
         )
-        summaries |= answer["provider_summaries"]
+        summaries = answer["provider_summaries"]
+        if summaries:
+            break
     asked = placement_request.members(spec)
     members = None
     if asked:

@@ -162,7 +162,7 @@ def test_a_placement_api_that_does_not_answer(cloud, monkeypatch, how, fault):
         return []
 
     monkeypatch.setattr(placement_offers, "of", of)
-    monkeypatch.setattr(no_valid_host, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(no_valid_host, "TIMEOUT", 0.2)
     try:
         assert fault(cloud, 2, **REQUIRE, explained=False) == NOVA_S
         assert fault(cloud, 2, **REQUIRE, explained=False) == NOVA_S
