@@ -1,5 +1,6 @@
-"""A move that finds no host: whoever asked is told why, and nothing else
-changes beside Nova's own "There are not enough hosts available."
+"""A boot or a move that finds no host: whoever asked is told why.
+
+Nothing else changes beside Nova's own "There are not enough hosts available."
 """
 
 import contextlib
@@ -89,6 +90,16 @@ def sentence(vcpus, best):
         f"one NUMA cell: {vcpus} dedicated pCPUs are needed in one NUMA cell, "
         f"{best} even when empty."
     )
+
+
+def test_a_boot(cloud, here, told):
+    documented("boot, of one server or several", FAULT)
+    for number in (1, 2):
+        servers = cloud.boot_many(number, cloud.flavor(5, **PINNED))
+        assert [server.fault for server in servers] == number * [
+            sentence(5, "1 host has 3") if told else NOVA_S
+        ]
+    unharmed(cloud, here)
 
 
 def test_a_resize(cloud, here, told):
