@@ -11,6 +11,7 @@ import collections
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from nova import context, objects
 
@@ -35,11 +36,9 @@ _ARRIVED = ("finished", "confirming", "reverting")
 #: Servers read at a time.
 _AT_ONCE = 500
 
-#: Host and node -> servers, with the topology that they hold there.
-Held = Mapping[
-    tuple[str, str],
-    Sequence[tuple[objects.Instance, objects.InstanceNUMATopology]],
-]
+#: Host and node -> servers (``Instance``), with the topology that they hold
+#: there (``InstanceNUMATopology``): Nova's, named only once it has made them.
+Held = Mapping[tuple[str, str], Sequence[tuple[Any, Any]]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from nova import objects
 
 from pinning_filter.cloud.live import moves
 
+objects.register_all()
+
 A, B = ("a", "node-a"), ("b", "node-b")
 
 
