@@ -20,7 +20,7 @@ some := $(addprefix tests/functional/test_,servers.py cells.py compute_life.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv schemas demo test quick browser unit lint types docs dist \
-	bench nova-suite releases genconfig clean
+	bench nova-suite releases install-tests genconfig clean
 
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' \
@@ -80,6 +80,9 @@ nova-suite: $(ready)  ## Nova's own functional tests, on our engine
 
 releases: $(ready)  ## everything on every Nova; makes the table of the docs
 	$(bin)/python -m tests.releases $(NOVA) $(if $(STEPS),--only $(STEPS))
+
+install-tests: $(ready)  ## the DevStack plugin; DEVSTACK=clone: with its functions
+	$(bin)/python -m pytest tests/install
 
 genconfig: $(ready)  ## write etc/pinning_filter.conf.sample anew
 	$(bin)/oslo-config-generator --config-file etc/config-generator.conf
