@@ -71,9 +71,10 @@ dist: $(ready)  ## wheel and sdist, each tried in an empty environment
 	@$(bin)/pip install --quiet 'build>=1.0.0'
 	$(bin)/python -m pytest tests/packaging
 
-bench: $(ready)  ## a request's speed, and the filter's, beside stock Nova's
+bench: $(ready)  ## speed of a request, the filter and a build beside stock's
 	$(bin)/python -W ignore benchmarks/schedule.py
 	$(bin)/python benchmarks/filter.py
+	$(bin)/python -W ignore benchmarks/compute.py
 
 nova-suite: $(ready)  ## Nova's own functional tests, on our engine
 	$(bin)/python -m tests.nova_suite
