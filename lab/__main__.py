@@ -30,7 +30,9 @@ The lab runs. To use it:
     openstack server create --image blank --flavor pinned --nic none \\
         --wait my-server
     virsh list; virsh dumpxml instance-00000001
-
+    pinning-filter map                     what is pinned where
+    pinning-filter explain --flavor pinned-require --image blank
+                                           which host refuses it, and why
 Its state is below {layout.RUN}, its logs in {layout.LOGS}.
 make lab-test walks through it, make lab-stop ends it, make lab-clean
 removes it.
@@ -184,15 +186,30 @@ def show_host(view: host.Host) -> None:
     discover(layout.HOST)
 
 
-def restart(name: str) -> None:
-    """Stop and start one service."""
+def named(name: str) -> process.Daemon:
+    """The service of that name."""
     by_name = {daemon.name: daemon for daemon in known_daemons()}
     if name not in by_name:
         raise layout.LabError(
             f"no service {name!r}: there are {', '.join(by_name)}")
-    by_name[name].stop()
+    return by_name[name]
+
+
+def start_one(name: str) -> None:
+    """Start one service on the files that are there."""
+    named(name).start()
+
+
+def stop_one(name: str) -> None:
+    """Stop one service."""
+    named(name).stop()
+
+
+def restart(name: str) -> None:
+    """Stop one service, write its files anew, start it."""
+    stop_one(name)
     config.render()
-    by_name[name].start()
+    start_one(name)
 
 
 @contextmanager
@@ -205,8 +222,10 @@ def alone() -> Iterator[None]:
 
 
 #: The commands without arguments.
-SIMPLE = {"check": check, "up": up, "node": start_node, "stop": stop,
-          "clean": clean, "status": status}
+SIMPLE = {"check": check, "up": up, "node": start_node, "clean": clean,
+          "status": status}
+#: The commands for one service.
+ONE = {"start": start_one, "restart": restart}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -229,8 +248,12 @@ def parser() -> argparse.ArgumentParser:
     walk.add_argument("arguments", nargs="*", help="for pytest, after --")
     shell = commands.add_parser("ssh", help=node.shell.__doc__)
     shell.add_argument("words", nargs="*", metavar="command")
-    again = commands.add_parser("restart", help=restart.__doc__)
-    again.add_argument("name")
+    for name, one in ONE.items():
+        service = commands.add_parser(name, help=one.__doc__)
+        service.add_argument("name")
+    stopping = commands.add_parser(
+        "stop", help=f"{stop.__doc__} With a name: that service alone.")
+    stopping.add_argument("name", nargs="?")
     return top
 
 
@@ -249,8 +272,10 @@ def main() -> int:
                 show_host(host.Host(given.threads_per_core, given.dedicated,
                                     given.shared, given.huge_pages,
                                     given.virt_type))
-            elif given.command == "restart":
-                restart(given.name)
+            elif given.command in ONE:
+                ONE[given.command](given.name)
+            elif given.command == "stop":
+                stop_one(given.name) if given.name else stop()
             else:
                 SIMPLE[given.command]()
     except layout.LabError as error:
