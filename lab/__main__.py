@@ -22,6 +22,7 @@ from lab import (
     services,
     steps,
 )
+from lab.whitebox import suite
 
 USAGE = f"""
 The lab runs. To use it:
@@ -246,6 +247,8 @@ def parser() -> argparse.ArgumentParser:
                       default=default.virt_type)
     walk = commands.add_parser("test", help=test.__doc__)
     walk.add_argument("arguments", nargs="*", help="for pytest, after --")
+    peers = commands.add_parser("whitebox", help=suite.main.__doc__)
+    peers.add_argument("profiles", nargs="*")
     shell = commands.add_parser("ssh", help=node.shell.__doc__)
     shell.add_argument("words", nargs="*", metavar="command")
     for name, one in ONE.items():
@@ -264,6 +267,9 @@ def main() -> int:
         layout.check_machine()
         if given.command == "test":
             test(*given.arguments)
+            return 0
+        if given.command == "whitebox":
+            suite.main(*given.profiles)
             return 0
         if given.command == "ssh":
             return node.shell(*given.words)

@@ -2,7 +2,8 @@
 
 LAB := /usr/bin/python3 -m lab
 
-.PHONY: lab lab-node lab-check lab-stop lab-clean lab-status lab-test
+.PHONY: lab lab-node lab-check lab-stop lab-clean lab-status lab-test \
+	lab-whitebox
 
 lab:  ## install and start a real OpenStack on this machine (root)
 	@$(LAB) up
@@ -12,6 +13,9 @@ lab-node: lab  ## a second compute node of it: two NUMA cells, SMT (QEMU)
 
 lab-test: lab  ## walk through the lab with the real openstack client
 	@$(LAB) test -- tests/lab $(ONLY)
+
+lab-whitebox: lab  ## OpenStack's whitebox tests on it: stock Nova, then ours
+	@$(LAB) whitebox $(PROFILES)
 
 lab-check:  ## say what stands in the way of a lab on this machine
 	@$(LAB) check

@@ -1,0 +1,62 @@
+"""The table of OpenStack's whitebox tests: stock Nova beside ours."""
+
+import json
+
+from lab.host import Host
+from lab.whitebox import profiles, suite
+from lab.whitebox.profiles import Profile
+from lab.whitebox.suite import Result
+
+PROFILE = Profile("small", Host(dedicated="0", shared="1"), {},
+                  ("A.test_a", "A.test_b"))
+PASSED, FAILED = Result("success", 4.4, ""), Result("fail", 2, "it  was\nlate")
+SKIPPED = Result("skip", 0, "no SMT")
+
+
+def test_a_test_has_its_short_name() -> None:
+    line = json.dumps({
+        "test": f"{profiles.MODULE}.A.test_a[id-1,smoke]",
+        "outcome": "skip", "seconds": 0, "reason": "no SMT"})
+    assert dict(suite.parsed(f"{line}\n")) == {"A.test_a": SKIPPED}
+
+
+def test_each_test_that_was_asked_for_has_a_row() -> None:
+    found = {"stock": {"A.test_a": PASSED}, "pinning": {
+        "A.test_a": FAILED, "setUpClass (A)": SKIPPED}}
+    assert list(suite.rows(PROFILE, found)) == [
+        ("small", "A.test_a", "passed", "failed", "4", "2", "it was late"),
+        ("small", "A.test_b", "missing", "missing", "0", "0",
+         "it did not run"),
+        ("small", "setUpClass (A)", "missing", "skipped", "0", "0",
+         "it did not run; no SMT"),
+    ]
+
+
+def test_lost_is_what_passes_on_stock_alone() -> None:
+    found = {"stock": {"A.test_a": PASSED, "A.test_b": FAILED,
+                       "A.test_c": PASSED, "A.test_d": PASSED},
+             "pinning": {"A.test_a": PASSED, "A.test_b": FAILED,
+                         "A.test_c": SKIPPED}}
+    assert suite.lost(found) == ["A.test_c", "A.test_d"]
+
+
+def test_the_table_is_as_wide_as_its_cells() -> None:
+    assert suite.table([("Test", "Ours"), ("A.test_a", "passed")]) == (
+        "========  ======\n"
+        "Test      Ours\n"
+        "========  ======\n"
+        "A.test_a  passed\n"
+        "========  ======\n")
+
+
+def test_the_suite_knows_how_to_stop_and_start_nova_compute() -> None:
+    node = json.loads(suite.nodes_yaml(PROFILE.host))["lab-host"]
+    assert (node["cpu_dedicated_set"], node["cpu_shared_set"]) == ("0", "1")
+    compute = node["services"]["nova-compute"]
+    assert compute["stop_command"].endswith(" -m lab stop nova-compute")
+    assert compute["start_command"].endswith(" -m lab start nova-compute")
+
+
+def test_no_test_is_in_two_profiles() -> None:
+    names = [test for each in profiles.PROFILES for test in each.tests]
+    assert len(names) == len(set(names))
