@@ -261,8 +261,8 @@ def main(*only: str) -> None:
             missed += lost(by_side)
             (FOLDER / "results.rst").write_text(table(lines))
     lab("whitebox lab", "host")
-    steps.say(f"\n{table(lines)}\nIn {time.monotonic() - begin:.0f} s; the table is "
-              f"in {FOLDER / 'results.rst'}, logs and XML beside it")
+    steps.say(f"\n{table(lines)}\nIn {time.monotonic() - begin:.0f} s; the "
+              f"table is in {FOLDER / 'results.rst'}, logs and XML beside it")
     if missed:
         raise layout.LabError(
             f"pass on stock Nova and not on ours: {', '.join(missed)}")
