@@ -32,6 +32,7 @@ The lab runs. To use it:
         --wait my-server
     virsh list; virsh dumpxml instance-00000001
     pinning-filter map                     what is pinned where
+    pinning-filter audit                   whether the books agree
     pinning-filter explain --flavor pinned-require --image blank
                                            which host refuses it, and why
 Its state is below {layout.RUN}, its logs in {layout.LOGS}.
