@@ -24,7 +24,7 @@ def of(node: Node, question: Question) -> nova_pci.NovaDevices | None:
     if node.host is None or not (question.pci_requests or node.pci_pools):
         return None
     requests = list(question.pci_requests)
-    if node.plain_nova and not (requests or releases.claims_count_devices()):
+    if not (requests or releases.claims_count_devices()):
         return None
     return nova_pci.NovaDevices(_stats(node), requests, None)
 

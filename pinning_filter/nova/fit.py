@@ -8,10 +8,8 @@ all of them follow :func:`pinning_filter.core.fit.fit`.
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nova import conf, objects
@@ -107,7 +105,7 @@ def _fit(
             network_metadata = limits.network_metadata
     node_stats = nova_stats.current()
     stock = node_stats is not None and not node_stats.ours
-    pci_stats = claimed_stats(pci_stats, pci_requests, stock)
+    pci_stats = claimed_stats(pci_stats, pci_requests)
     if stock and len(instance_topology) > 1:
         return _nova_s(
             host_topology,
@@ -150,35 +148,17 @@ def _nova_s(
     return guest_topology.remembering(fitted, instance_topology)
 
 
-#: The devices of the compute node on which a claim is made; None: no claim.
-_claiming: contextvars.ContextVar[stats.PciDeviceStats | None] = (
-    contextvars.ContextVar("pinning_filter_claiming", default=None)
-)
-
-
-@contextlib.contextmanager
-def claiming(pci_stats: stats.PciDeviceStats | None) -> Iterator[None]:
-    """Within, a fit that is given no devices is for a node that has these."""
-    token = _claiming.set(pci_stats)
-    try:
-        yield
-    finally:
-        _claiming.reset(token)
-
-
 def claimed_stats(
     pci_stats: stats.PciDeviceStats | None,
     pci_requests: Sequence[objects.InstancePCIRequest] | None,
-    stock: bool,
 ) -> stats.PciDeviceStats | None:
-    """The devices that the claim on the compute node knows of.
+    """The devices that the claim on the compute node will know of.
 
-    :param stock: whether that claim is plain Nova's.
+    A prediction has to start from no others.
     """
-    if stock:
-        counted = pci_requests or releases.claims_count_devices()
-        return pci_stats if counted else None
-    return _claiming.get() if pci_stats is None else pci_stats
+    if pci_requests or releases.claims_count_devices():
+        return pci_stats
+    return None
 
 
 def devices(

@@ -263,9 +263,7 @@ def _fit(
 ) -> Placement | Refusal:
     """The answer to which the claim on the compute node will come, too."""
     pci_requests = question.pci_requests
-    pci_stats = nova_fit.claimed_stats(
-        host_state.pci_stats, pci_requests, terms.stock
-    )
+    pci_stats = nova_fit.claimed_stats(host_state.pci_stats, pci_requests)
     devices = nova_fit.devices(
         pci_stats, pci_requests, mapping, reorder=not terms.stock
     )

@@ -154,9 +154,7 @@ def _asked(state: Any, question: Question) -> answers.Answer | None:
         terms.node_stats.with_caches(host),
         terms.request,
         nova_fit.devices(
-            nova_fit.claimed_stats(
-                state.pci_stats, question.pci_requests, terms.stock
-            ),
+            nova_fit.claimed_stats(state.pci_stats, question.pci_requests),
             question.pci_requests,
             mapping,
         ),

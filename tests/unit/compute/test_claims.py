@@ -85,32 +85,30 @@ def foreseen(our_driver):
     return cell.host_cell.id
 
 
-@pytest.mark.parametrize(
-    ("our_driver", "cell"),
-    [
-        pytest.param(True, 1, id="ours spares the cell with a device"),
-        pytest.param(False, 0, id="plain Nova does not know of it"),
-    ],
-)
-def test_the_filter_foresees_the_claim(our_driver, cell):
-    assert (claimed(our_driver), foreseen(our_driver)) == (cell, cell)
+@pytest.mark.parametrize("our_driver", [True, False])
+def test_the_filter_foresees_the_claim(our_driver):
+    """Neither knows of the device, so the first host cell it is."""
+    assert (claimed(our_driver), foreseen(our_driver)) == (0, 0)
 
 
-def test_plain_nova_of_today_knows_of_devices(monkeypatch):
+@pytest.mark.parametrize("our_driver", [True, False])
+def test_claims_of_today_know_of_devices(monkeypatch, our_driver):
     monkeypatch.setattr(releases, "claims_count_devices", lambda: True)
-    assert foreseen(our_driver=False) == 1
+    assert foreseen(our_driver) == 1
 
 
 @pytest.mark.parametrize(
-    ("given", "requests", "stock", "known"),
+    ("requests", "counted", "known"),
     [
-        pytest.param(True, (), False, True, id="as given"),
-        pytest.param(True, (), True, False, id="none are asked for"),
-        pytest.param(True, ("one",), True, True, id="one is asked for"),
-        pytest.param(False, (), False, False, id="no claim is made"),
+        pytest.param((), True, True, id="since Nova 34"),
+        pytest.param((), False, False, id="none are asked for"),
+        pytest.param(("one",), False, True, id="one is asked for"),
     ],
 )
-def test_which_devices_a_claim_knows_of(given, requests, stock, known):
-    there = devices() if given else None
-    found = nova_fit.claimed_stats(there, requests, stock)
-    assert (found is there and there is not None) == known
+def test_which_devices_a_claim_knows_of(
+    monkeypatch, requests, counted, known
+):
+    monkeypatch.setattr(releases, "claims_count_devices", lambda: counted)
+    there = devices()
+    found = nova_fit.claimed_stats(there, requests)
+    assert found is (there if known else None)
