@@ -14,7 +14,7 @@ from pinning_filter.cli.output import Lister, Status
 from pinning_filter.core.errors import InputError
 from pinning_filter.core.request import Request
 from pinning_filter.core.text import one_line
-from pinning_filter.explain import stock_claims
+from pinning_filter.explain import caveats
 from pinning_filter.fleet import defrag
 from pinning_filter.fleet.hosts import Cloud
 
@@ -108,7 +108,7 @@ examples:
         elif not plan.enough:
             self.status = Status.NO
         rows = list(_rows(plan))
-        notes = [stock_claims.caveat(snapshot, request)]
+        notes = [caveats.caveat(snapshot, request)]
         if any(node.host and not node.strategy for node in snapshot.nodes):
             notes.append(_UNKNOWN)
         self.before = "\n".join(filter(None, [*notes, _heading(plan, cloud)]))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pinning_filter.cloud.snapshot import Snapshot
 from pinning_filter.core.refusal import Refusal
 from pinning_filter.core.text import one_line
-from pinning_filter.explain import fault, stock_claims
+from pinning_filter.explain import caveats, fault
 from pinning_filter.explain.findings import Stage
 from pinning_filter.explain.question import Question
 from pinning_filter.explain.verdicts import Others, Verdict
@@ -95,7 +95,7 @@ def _beside(
             "nova.conf does not enable PinningFilter here: what it would say "
             "is told."
         )
-    if text := stock_claims.caveat(snapshot, question.request):
+    if text := caveats.caveat(snapshot, question.request):
         yield text
     yield from not_asked(others)
 

@@ -34,7 +34,7 @@ from pinning_filter.scheduler import (
     candidates,
     no_valid_host,
     reporting,
-    stock_hosts,
+    stock_claims,
     topology_cache,
 )
 from pinning_filter.scheduler.question import Question, Terms
@@ -56,7 +56,7 @@ class PinningFilter(filters.BaseHostFilter, filters.CandidateFilterMixin):
     def __init__(self) -> None:
         super().__init__()
         nova_fit.install()
-        stock_hosts.install()
+        stock_claims.install()
         no_valid_host.install()
         opts.register(conf.CONF)
         topology_cache.install(conf.CONF.pinning_filter.remembered_hosts)
@@ -284,6 +284,6 @@ def _fit(
                 pci_stats and nova_pci.light(pci_stats),
             )
 
-    return stock_hosts.fit_stock(
+    return stock_claims.fit_stock(
         host, request, devices, terms.strategy, question.topology, nova_s
     )

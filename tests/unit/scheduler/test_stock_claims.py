@@ -9,7 +9,7 @@ from nova.scheduler import host_manager
 from pinning_filter.core.request import CpuPolicy, GuestCell, Request
 from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import stats as nova_stats
-from pinning_filter.scheduler import stock_hosts
+from pinning_filter.scheduler import stock_claims
 from pinning_filter.scheduler.filter import PinningFilter
 from tests.property import twins
 from tests.unit.scheduler.test_filter import (
@@ -155,7 +155,7 @@ def test_nova_is_not_asked_about_hosts_of_ours(monkeypatch):
 def test_nova_is_stopped_when_it_goes_through_all_ways(monkeypatch, caplog):
     # Of 40320 ways to place 8 guest cells Nova would try most: the last two
     # host cells have one free pCPU less.
-    monkeypatch.setattr(stock_hosts, "_MOST_TRIES", 10)
+    monkeypatch.setattr(stock_claims, "_MOST_TRIES", 10)
     found = host("cell:8 core:2", "0,2")
     request = spec(dedicated(*[2] * 6, 1, 1))
     assert "is not found in 10 tries" in reason(found, request, caplog)
@@ -253,8 +253,8 @@ def test_what_is_counted_on_a_host_knows_what_the_host_says(monkeypatch):
     monkeypatch.setattr(
         host_manager.HostState, "_locked_consume_from_request", spying
     )
-    stock_hosts.install()
-    stock_hosts.install()
+    stock_claims.install()
+    stock_claims.install()
     state = host_manager.HostState("host", "node", "cell")
     state.stats = OURS
     state.consume_from_request(spec(dedicated(1)))

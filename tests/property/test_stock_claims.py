@@ -14,7 +14,7 @@ from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import guest_topology
 from pinning_filter.nova import host as nova_host
 from pinning_filter.nova import pci as nova_pci
-from pinning_filter.scheduler import stock_hosts
+from pinning_filter.scheduler import stock_claims
 from tests.property import oracle, twins, worlds
 
 
@@ -35,7 +35,7 @@ def test_what_passes_is_valid_and_what_nova_claims(
     )
     # Of two siblings Nova takes the one that its own sets have first.
     read = nova_host.host_from_nova(topology, host.cpu_ratio, host.ram_ratio)
-    answer = stock_hosts.fit_stock(
+    answer = stock_claims.fit_stock(
         read, request, near, Strategy(), asked, nova_s
     )
     if not isinstance(answer, Placement):
