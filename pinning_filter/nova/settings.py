@@ -20,6 +20,9 @@ from pinning_filter.core import cpuset
 from pinning_filter.libvirt.domain import Settings, Topology
 from pinning_filter.nova import releases
 
+# Nova's functions name many of them.
+objects.register_all()
+
 CONF = nova.conf.CONF
 
 #: How many I/O threads the installed Nova gives a guest.
