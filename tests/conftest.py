@@ -6,6 +6,7 @@ import pinning_filter.demo  # noqa: F401 - chooses threads or eventlet
 from pinning_filter.nova import releases
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Where Nova runs on eventlet there is one process: ``-n auto`` is 0."""
     return None if releases.on_threads() else 0

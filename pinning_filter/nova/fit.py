@@ -105,7 +105,6 @@ def _fit(
             network_metadata = limits.network_metadata
     node_stats = nova_stats.current()
     stock = node_stats is not None and not node_stats.ours
-    pci_stats = claimed_stats(pci_stats, pci_requests)
     if stock and len(instance_topology) > 1:
         return _nova_s(
             host_topology,
@@ -152,9 +151,9 @@ def claimed_stats(
     pci_stats: stats.PciDeviceStats | None,
     pci_requests: Sequence[objects.InstancePCIRequest] | None,
 ) -> stats.PciDeviceStats | None:
-    """The devices that the claim on the compute node will know of.
+    """The devices that the claim on the compute node will hand the fit.
 
-    A prediction has to start from no others.
+    For whoever predicts it: a prediction has to start from no others.
     """
     if pci_requests or releases.claims_count_devices():
         return pci_stats
