@@ -40,8 +40,9 @@ _HOOKS = {
 }
 
 
+@functools.cache
 def installed() -> str:
-    """Nova's version, without importing it."""
+    """Nova's version, without importing it. Read from its files once."""
     return metadata.version("nova")
 
 
