@@ -15,18 +15,17 @@ from nova import objects
 from pinning_filter.cloud.snapshot import Node
 from pinning_filter.explain.findings import Finding, Stage
 from pinning_filter.explain.question import Question
+from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import pci as nova_pci
-from pinning_filter.nova import releases
 
 
 def of(node: Node, question: Question) -> nova_pci.NovaDevices | None:
     """The devices of a node for the engine; None: they make no difference."""
-    if node.host is None or not (question.pci_requests or node.pci_pools):
+    if node.host is None:
         return None
     requests = list(question.pci_requests)
-    if not (requests or releases.claims_count_devices()):
-        return None
-    return nova_pci.NovaDevices(_stats(node), requests, None)
+    stats = nova_fit.claimed_stats(_stats(node), requests)
+    return nova_fit.devices(stats, requests, None)
 
 
 def lacking(node: Node, question: Question) -> Iterator[Finding]:
