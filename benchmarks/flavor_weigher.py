@@ -16,7 +16,7 @@ from nova.scheduler import weights
 from pinning_filter.core import usage
 from pinning_filter.core.host import Host
 from pinning_filter.core.request import Request
-from pinning_filter.fleet.capacity import Capacity, pcpus_of
+from pinning_filter.fleet.capacity import Capacity
 from pinning_filter.nova import fit as nova_fit
 from pinning_filter.scheduler import answers
 
@@ -52,7 +52,7 @@ class FlavorWeigher(weights.BaseHostWeigher):
             for answer in found
         ]
         prices = [
-            often * pcpus_of(request) / (total + 1)
+            often * request.pcpus / (total + 1)
             for (request, often), total in zip(
                 self.flavors, map(sum, zip(*before, strict=True)), strict=True
             )

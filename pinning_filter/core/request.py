@@ -134,3 +134,11 @@ class Request:
         apart from.
         """
         return int(self.emulator_isolated and index == 0 and self.pinned)
+
+    @property
+    def pcpus(self) -> int:
+        """The fewest pCPUs that a guest takes, emulator threads included."""
+        return sum(
+            len(cell.dedicated) + self.reserve(index)
+            for index, cell in enumerate(self.cells)
+        )

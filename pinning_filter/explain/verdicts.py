@@ -21,7 +21,7 @@ from pinning_filter.explain import devices as pci_devices
 from pinning_filter.explain import engine, findings
 from pinning_filter.explain.findings import Finding, Stage
 from pinning_filter.explain.question import Question
-from pinning_filter.fleet.capacity import free_kib, pcpus_of
+from pinning_filter.fleet.capacity import free_kib
 
 #: The filters that the engine, and the state of the service, answer for.
 ANSWERED = ("PinningFilter", "NUMATopologyFilter", "ComputeFilter")
@@ -162,7 +162,7 @@ def _cures(
     if finding.unit == "MEMORY_MB":
         return _free_kib(cure.host) - _free_kib(host) >= missing * 1024
     freed = cure.host.free_pcpus - host.free_pcpus
-    return freed + pcpus_of(request) - pcpus_of(cure.request) >= missing
+    return freed + request.pcpus - cure.request.pcpus >= missing
 
 
 def _free_kib(host: Host) -> float:

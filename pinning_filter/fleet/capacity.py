@@ -158,15 +158,7 @@ def _one_cell(request: Request) -> bool:
 
 
 def _size(request: Request) -> tuple[int, int]:
-    return pcpus_of(request), sum(cell.memory_kib for cell in request.cells)
-
-
-def pcpus_of(request: Request) -> int:
-    """The fewest pCPUs that a guest takes, emulator threads included."""
-    return sum(
-        len(cell.dedicated) + request.reserve(index)
-        for index, cell in enumerate(request.cells)
-    )
+    return request.pcpus, sum(cell.memory_kib for cell in request.cells)
 
 
 def free_kib(cell: HostCell) -> float:
@@ -178,7 +170,7 @@ def free_kib(cell: HostCell) -> float:
 
 def _at_most(host: Host, request: Request) -> int:
     """A bound: what is free, as if it were in one piece."""
-    most = host.free_pcpus // pcpus_of(request)
+    most = host.free_pcpus // request.pcpus
     memory = sum(cell.memory_kib for cell in request.cells)
     if memory:
         most = min(most, int(sum(map(free_kib, host.cells)) // memory))

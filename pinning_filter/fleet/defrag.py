@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 
 from pinning_filter.core.request import Request
-from pinning_filter.fleet import capacity
 from pinning_filter.fleet.hosts import Cloud
 from pinning_filter.fleet.moves import Move, PlannedCloud
 
@@ -65,5 +64,5 @@ def plan(cloud: Cloud, request: Request, count: int) -> Plan:
         min(before, count),
         min(work.room, count),
         free,
-        count * capacity.pcpus_of(request),
+        count * request.pcpus,
     )

@@ -15,10 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import Request
-from pinning_filter.fleet import capacity
 from pinning_filter.fleet.hosts import CloudHost, Guest
 from pinning_filter.fleet.moves import Move
 
@@ -152,7 +150,7 @@ def _ways(
 
     def size(each: Homeless) -> tuple[int, int, str]:
         request = each.guest.request
-        return -pcpus(each.guest), -len(request.cells), each.guest.id
+        return -each.guest.pcpus, -len(request.cells), each.guest.id
 
     def chances(each: Homeless) -> tuple[int, tuple[int, int, str]]:
         return len(places.of(each.guest.request)), size(each)
@@ -273,7 +271,7 @@ class _Attempt:
             found = [
                 (
                     sum(each.id not in moving for each in others),
-                    sum(map(pcpus, others)),
+                    sum(each.pcpus for each in others),
                     name,
                     others,
                 )
@@ -337,13 +335,8 @@ class _Attempt:
         return self._changed.get(name) or self._places.hosts[name]
 
 
-def pcpus(guest: Guest) -> int:
-    """The pCPUs that a guest takes, emulator threads included."""
-    return capacity.pcpus_of(guest.request)
-
-
 def _place(host: CloudHost, request: Request) -> _Place | None:
-    found = fit(host.host, request, None, host.strategy)
+    found = host.fit(request)
     if not isinstance(found, Placement):
         return None
     return _Place(host.host.free_pcpus, host.name, found)
@@ -355,5 +348,5 @@ def _key(place: _Place) -> tuple[int, str]:
 
 def _rank(found: Evacuation) -> tuple[int, int, int]:
     """The lowest is the best."""
-    left = sum(map(pcpus, found.stuck))
+    left = sum(guest.pcpus for guest in found.stuck)
     return left, len(found.stuck), len(found.moves)

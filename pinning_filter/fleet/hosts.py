@@ -12,8 +12,10 @@ import dataclasses
 
 from pinning_filter.core import usage
 from pinning_filter.core.errors import Invalid
+from pinning_filter.core.fit import fit
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
+from pinning_filter.core.refusal import Refusal
 from pinning_filter.core.request import Request
 from pinning_filter.core.strategy import SPREAD, Strategy
 
@@ -36,6 +38,11 @@ class Guest:
     flavor: str = ""  #: the flavor's name
     #: Why it cannot be migrated live, as a clause; empty: it can.
     fixed: str = ""
+
+    @property
+    def pcpus(self) -> int:
+        """The pCPUs that it takes, emulator threads included."""
+        return self.request.pcpus
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +69,10 @@ class CloudHost:
     #: Why it takes no guests now, as a clause; empty: it does.
     closed: str = ""
     strategy: Strategy = SPREAD  #: what is preferred when guests come here
+
+    def fit(self, request: Request) -> Placement | Refusal:
+        """The engine's answer here, without networks and PCI devices."""
+        return fit(self.host, request, None, self.strategy)
 
     def adding(self, guest: Guest, placement: Placement) -> CloudHost:
         """The host when the guest runs on it, placed so.

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pinning_filter.core import usage
-from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import Request
-from pinning_filter.fleet import capacity
 from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
 
 #: How many guests are taken off a host together in every possible way; more
@@ -23,6 +22,8 @@ from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
 _TOGETHER = 2
 #: How many guests are tried, the smallest first, that could make way for one.
 _WAYS = 32
+#: Sorts guests by the pCPUs that they take.
+_SIZE = operator.attrgetter("pcpus")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Step:
     @property
     def rank(self) -> tuple[float, int, int]:
         """The lowest is the best."""
-        vcpus = sum(_pcpus(move.guest) for move in self.moves)
+        vcpus = sum(move.guest.pcpus for move in self.moves)
         return len(self.moves) / self.gained, -self.gained, vcpus
 
 
@@ -137,7 +138,7 @@ class PlannedCloud:
             return
         for largest_first in (False, True):
             must_go = list(movable)
-            for guest in sorted(movable, key=_pcpus, reverse=largest_first):
+            for guest in sorted(movable, key=_SIZE, reverse=largest_first):
                 others = [each for each in must_go if each is not guest]
                 if self._frees(host, others):
                     must_go = others
@@ -167,7 +168,7 @@ class PlannedCloud:
         """
         changed: dict[str, CloudHost] = {}
         moves = []
-        for guest in sorted(going, key=_pcpus, reverse=True):
+        for guest in sorted(going, key=_SIZE, reverse=True):
             target = self._best_target(guest, changed, source.name)
             if target is None:
                 return None
@@ -200,7 +201,7 @@ class PlannedCloud:
         """Guests but for whom one would fit: vCPUs, host, guest."""
         if request not in self._ways:
             found = [
-                (_pcpus(guest), name, guest)
+                (guest.pcpus, name, guest)
                 for name, host in self._hosts.items()
                 for guest in host.guests
                 if not guest.fixed
@@ -262,7 +263,7 @@ class PlannedCloud:
 
 
 def _fit(host: CloudHost, request: Request) -> Placement | None:
-    found = fit(host.host, request, None, host.strategy)
+    found = host.fit(request)
     return found if isinstance(found, Placement) else None
 
 
@@ -270,7 +271,3 @@ def _more(host: CloudHost, placement: Placement) -> CloudHost:
     """The host with one more of the guests wanted, who have no names."""
     used = usage.add(host.host, placement)
     return dataclasses.replace(host, host=used)
-
-
-def _pcpus(guest: Guest) -> int:
-    return capacity.pcpus_of(guest.request)

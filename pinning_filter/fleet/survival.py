@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 
-from pinning_filter.core.fit import fit
 from pinning_filter.core.refusal import Refusal
 from pinning_filter.fleet import summary
 from pinning_filter.fleet.evacuation import (
@@ -20,7 +19,6 @@ from pinning_filter.fleet.evacuation import (
     Places,
     anywhere,
     evacuate,
-    pcpus,
 )
 from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
 
@@ -45,7 +43,7 @@ class Loss:
     @property
     def stuck_pcpus(self) -> int:
         """The pCPUs that the guests without a place take."""
-        return sum(map(pcpus, self.stuck))
+        return sum(guest.pcpus for guest in self.stuck)
 
 
 class Survival:
@@ -108,19 +106,15 @@ class Survival:
             for name in names
             for guest in hosts[name].guests
         ]
-        found = (
-            evacuate(places, leaving, gone, self._allowed)
-            if leaving
-            else Evacuation((), (), {})
-        )
-        stuck = sorted(found.stuck, key=lambda each: (-pcpus(each), each.id))
+        found = evacuate(places, leaving, gone, self._allowed)
+        stuck = sorted(found.stuck, key=lambda each: (-each.pcpus, each.id))
         missing = ""
         if stuck:
             missing = self._missing(places, found, stuck[0], gone)
         loss = Loss(
             tuple(names),
             len(leaving),
-            sum(pcpus(each.guest) for each in leaving),
+            sum(each.guest.pcpus for each in leaving),
             tuple(stuck),
             missing,
         )
@@ -143,8 +137,7 @@ class Survival:
             answer
             for host in left
             if isinstance(
-                answer := fit(host.host, guest.request, None, host.strategy),
-                Refusal,
+                answer := host.fit(guest.request), Refusal
             )
         ]
         if not refusals:
@@ -163,4 +156,4 @@ class Survival:
 
 def _taken(host: CloudHost) -> tuple[int, str]:
     """Sorts hosts by the pCPUs that their guests take; ties: the name."""
-    return sum(map(pcpus, host.guests)), host.name
+    return sum(guest.pcpus for guest in host.guests), host.name

@@ -27,7 +27,7 @@ from pinning_filter.core.host import HostCell
 from pinning_filter.core.request import Request
 from pinning_filter.core.strategy import SPREAD, Strategy
 from pinning_filter.core.text import one_line
-from pinning_filter.fleet.capacity import Capacity, Room, pcpus_of
+from pinning_filter.fleet.capacity import Capacity, Room
 
 
 def page(
@@ -148,7 +148,7 @@ def _lost(
 ) -> list[tuple[str, int, int]]:
     """Flavor, servers lost, and their pCPUs: most pCPUs first."""
     lost = [
-        (one_line(name), each.lost, each.lost * pcpus_of(wanted[name]))
+        (one_line(name), each.lost, each.lost * wanted[name].pcpus)
         for name, each in room.items()
         if each.lost
     ]
