@@ -199,10 +199,8 @@ def _amount(
     node: Node, guest: Guest, held: Mapping[str, int], pcpus: bool
 ) -> Iterator[Finding]:
     cells = guest.request.cells
-    pinned = sum(len(cell.dedicated) for cell in cells)
+    pinned = guest.pcpus
     floating = sum(len(cell.shared) for cell in cells)
-    if guest.request.emulator_isolated:
-        pinned += 1
     expected = {
         "PCPU": pinned,
         "VCPU": floating,
