@@ -15,15 +15,20 @@ from pinning_filter.fleet.offers import Resources
 DISABLED = "COMPUTE_STATUS_DISABLED"
 
 
-def alternatives(spec: objects.RequestSpec) -> tuple[Resources, ...]:
-    """Any one of them is enough: PCPU is asked for, and VCPU instead.
+def translations() -> tuple[bool, ...]:
+    """Whether pinned vCPUs are asked for as PCPU, question by question.
 
-    The latter unless ``[workarounds] disable_fallback_pcpu_query`` is set.
+    As VCPU instead, unless ``[workarounds] disable_fallback_pcpu_query`` is
+    set.
     """
-    translated = [True]
-    if not conf.CONF.workarounds.disable_fallback_pcpu_query:
-        translated.append(False)
-    found = [_resources(spec, each) for each in translated]
+    if conf.CONF.workarounds.disable_fallback_pcpu_query:
+        return (True,)
+    return (True, False)
+
+
+def alternatives(spec: objects.RequestSpec) -> tuple[Resources, ...]:
+    """What is asked for, translation by translation; any one is enough."""
+    found = [_resources(spec, each) for each in translations()]
     return tuple(
         each
         for number, each in enumerate(found)

@@ -14,6 +14,7 @@ from nova.scheduler.client import report
 from pinning_filter.cloud.live import reading
 from pinning_filter.cloud.snapshot import Provider
 from pinning_filter.fleet.offers import Inventory
+from pinning_filter.nova import placement_request
 
 #: Questions at a time.
 _AT_ONCE = 8
@@ -111,7 +112,7 @@ def candidates(
         given: then a compute node that is missing was not turned away.
     """
     found: dict[str, list[dict[str, Any]]] = {}
-    for translate in _translations():
+    for translate in placement_request.translations():
         resources = utils.resources_from_request_spec(
             admin, spec, None, enable_pinning_translate=translate
         )
@@ -126,10 +127,3 @@ def candidates(
             for uuid in request["allocations"]:
                 found.setdefault(uuid, []).append(request)
     return found
-
-
-def _translations() -> tuple[bool, ...]:
-    """PCPU is asked for, and VCPU instead unless nova.conf forbids it."""
-    if conf.CONF.workarounds.disable_fallback_pcpu_query:
-        return (True,)
-    return (True, False)
