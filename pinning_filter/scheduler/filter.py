@@ -207,10 +207,8 @@ def _recall(
     None: it may be another for each of them, since devices make a difference.
     Whoever asked the same before, while the host was the same, left an answer.
     """
-    topology, asked = host_state.numa_topology, terms.asked
-    pci_stats = nova_fit.claimed_stats(
-        host_state.pci_stats, question.pci_requests
-    )
+    topology, pci_stats = host_state.numa_topology, host_state.pci_stats
+    asked = terms.asked
     if asked is not None and pci_stats and pci_stats.pools:
         # Cells with devices are spared for guests that ask for some.
         asked = (asked, *nova_pci.free(pci_stats.pools).items())
