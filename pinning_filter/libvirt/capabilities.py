@@ -30,6 +30,7 @@ from pinning_filter.core.errors import (
 )
 from pinning_filter.core.host import Host, HostCell, Pages, given_out
 from pinning_filter.core.text import shown
+from pinning_filter.libvirt import parsing
 
 #: Host cell -> page size in KiB -> pages kept from guests.
 ReservedPages = Mapping[int, Mapping[int, int]]
@@ -73,7 +74,9 @@ def read(
     :raises UncountableHost: for a host that does not say what Nova counts by.
     :raises NoTopology: for a machine on which Nova knows no NUMA cells.
     """
-    root = _parse(text)
+    root = parsing.root(
+        text, _WHAT, InvalidHost, _WHAT, "virsh capabilities"
+    )
     arch = (root.findtext("./host/cpu/arch") or "").strip()
     if arch and arch not in _WITH_NUMA:
         problem = f"Nova reports no NUMA topology on {shown(arch)}"
@@ -96,34 +99,6 @@ def read(
     if reader.uncountable:
         raise UncountableHost(_WHAT, reader.uncountable)
     return host.check()
-
-
-def _parse(text: str | bytes) -> etree._Element:
-    """Parse without entities, files or network: the text may be anybody's."""
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    data = text.encode() if isinstance(text, str) else text
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise InvalidHost(_WHAT, [f"it is not XML: {error.msg}"]) from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise InvalidHost(_WHAT, ["it has a DOCTYPE, libvirt writes none"])
-    if root.tag != "capabilities":
-        raise InvalidHost(
-            _WHAT,
-            [
-                f"it is a <{root.tag!s:.40}> document, wanted is "
-                "<capabilities> as virsh capabilities prints it"
-            ],
-        )
-    return root
 
 
 class _Cpu(NamedTuple):
