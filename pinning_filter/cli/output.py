@@ -111,8 +111,8 @@ class _Command(command.Command):
         """The command's own arguments; in its help they come first."""
 
     def get_epilog(self) -> str:
-        """The examples, and what cliff has to say."""
-        return "\n\n".join(filter(None, [self.examples, super().get_epilog()]))
+        """The examples; cliff's own looks through all that is installed."""
+        return self.examples
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """cliff's parser, with our arguments, and lines as they are."""
