@@ -1,5 +1,5 @@
 """What people see while they wait: on standard error, and only if that is a
-terminal.
+terminal. Only then rich is loaded.
 """
 
 from __future__ import annotations
@@ -8,9 +8,6 @@ import contextlib
 import sys
 from collections.abc import Iterable
 from typing import TypeVar
-
-from rich.console import Console
-from rich.progress import track
 
 _Item = TypeVar("_Item")
 
@@ -22,13 +19,13 @@ def bar(
 
     :param total: how many there are, where they cannot be counted.
     """
+    if not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
     return track(
-        items,
-        what,
-        total,
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
+        items, what, total, console=Console(stderr=True), transient=True
     )
 
 
@@ -36,4 +33,6 @@ def spinner(what: str) -> contextlib.AbstractContextManager[object]:
     """Something that turns, as long as it takes."""
     if not sys.stderr.isatty():
         return contextlib.nullcontext()
+    from rich.console import Console
+
     return Console(stderr=True).status(what)
