@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import logging
 import os
@@ -104,6 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Names have letters that the terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
     releases.keep_eventlet_out()
+    # A command does not live long, and loading Nova makes no garbage.
+    gc.set_threshold(50_000, 20, 20)
     # Of a library that Nova's libraries load, and of use to nobody here.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     arguments = list(sys.argv[1:] if argv is None else argv)

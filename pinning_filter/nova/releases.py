@@ -178,9 +178,12 @@ def keep_eventlet_out() -> None:
     """For a program that runs no service, before it imports Nova.
 
     Else Nova's API code replaces parts of the standard library as soon as it
-    is imported, and complains if that is too late. Goes with 31.
+    is imported, and complains if that is too late. Goes with 31. Nova's
+    libraries import eventlet on every release, which need not replace the
+    resolver of names for that.
     """
     os.environ.setdefault(THREADS_SWITCH, "true")
+    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 
 def on_threads() -> bool:
