@@ -9,11 +9,13 @@ from typing import Any
 
 from pinning_filter.audit import books
 from pinning_filter.audit.findings import Finding, Severity
-from pinning_filter.cli import progress
+from pinning_filter.cli import progress, what_if
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
-from pinning_filter.cli.output import Lister, Status, warn
+from pinning_filter.cli.inputs import what_if as what_if_inputs
+from pinning_filter.cli.output import Lister, Status, for_people, warn
 from pinning_filter.cloud.snapshot import Snapshot
+from pinning_filter.core.errors import InputError
 
 _FOR_PEOPLE = ("severity", "code", "host", "server", "expected", "seen",
                "remedy")
@@ -31,10 +33,15 @@ class Audit(Lister):
     one finds it too. Exit status: 0 all agree, 2 bad usage or input, 3 there
     are findings, 4 there are none, but a part of the cloud could not be
     asked.
+
+    With --what-if it looks ahead instead: which servers an option of
+    nova-compute, changed so, would leave outside or without a place on their
+    host, what the Placement API would lose, and how many of each flavor
+    would fit then. Exit status 3: the change would do harm.
     """
 
-    #: Stable. A row is a finding.
-    all_columns = (
+    #: Stable. A row is a finding; with ``--what-if`` there are others.
+    all_columns: tuple[str, ...] = (
         "severity",
         "code",
         "host",
@@ -56,6 +63,10 @@ examples:
   A cloud that was dumped, for a program:
 
     pinning-filter audit --host cloud.json -f json
+
+  Before two pCPUs of each socket are taken from guests:
+
+    pinning-filter audit --what-if cpu_dedicated_set=2-15,18-31 --host cmp1
 """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -68,12 +79,36 @@ examples:
             help="between the first look and the second, which is only taken "
             "if the first finds something (default: %(default)s)",
         )
+        parser.add_argument(
+            "--what-if",
+            type=what_if_inputs.option,
+            action="append",
+            default=[],
+            metavar="OPTION=VALUE",
+            help="cpu_dedicated_set, cpu_shared_set or reserved_huge_pages, "
+            "as it would be in nova.conf; may be repeated; what is not given "
+            "stays as it is, and vcpu_pin_set is taken to go where a set is "
+            "given",
+        )
+        parser.add_argument(
+            "--flavor",
+            type=arguments.given,
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="with --what-if: a pinned flavor to count; may be repeated; "
+            "default: those that guests have, or all of them if none has any",
+        )
         cloud_inputs.add_cloud_arguments(parser)
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[list[str], list[list[Any]]]:
         """Look, look again, and a row for each finding of both."""
+        if parsed_args.what_if:
+            return self._what_if(parsed_args)
+        if parsed_args.flavor:
+            raise InputError("--flavor goes with --what-if")
         snapshot = _read(parsed_args)
         found = _look(snapshot)
         if found and cloud_inputs.is_live(parsed_args):
@@ -94,6 +129,15 @@ examples:
             self.status = Status.INCOMPLETE
         self.before = _heading(found, len(snapshot.nodes))
         return self.answer(parsed_args, _FOR_PEOPLE, list(map(_row, found)))
+
+    def _what_if(
+        self, args: argparse.Namespace
+    ) -> tuple[list[str], list[list[Any]]]:
+        """Look ahead, and a row for each thing that would change."""
+        found = what_if.answer(args, for_people(args))
+        self.all_columns = what_if.COLUMNS
+        self.status, self.before = found.status, found.heading
+        return self.answer(args, what_if.FOR_PEOPLE, found.rows)
 
 
 def _read(args: argparse.Namespace) -> Snapshot:

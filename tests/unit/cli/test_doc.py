@@ -11,19 +11,20 @@ from pinning_filter.cli import map as map_
 from pinning_filter.core.refusal import Code
 
 SOURCE = pathlib.Path(__file__).parents[3] / "doc" / "source"
-TEXT = (SOURCE / "explain.rst").read_text("utf-8")
 #: Command -> its output.
 SHOWN = {
     command: "".join(line.removeprefix("   ") for line in
                      output.splitlines(keepends=True))
+    for page in ("explain", "audit")
     for command, output in re.findall(
-        r"   \$ pinning-filter (.*)\n((?:   .*\n)+)", TEXT
+        r"   \$ pinning-filter (.*)\n((?:   (?!\$).*\n)+)",
+        (SOURCE / f"{page}.rst").read_text("utf-8"),
     )
 }
 
 
 def test_there_are_examples():
-    assert len(SHOWN) == 5
+    assert len(SHOWN) == 6
 
 
 @pytest.mark.parametrize("command", SHOWN)
