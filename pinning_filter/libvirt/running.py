@@ -52,6 +52,7 @@ class Running:
     nodes: frozenset[int] | None
     #: Guest cell -> the host cells that its memory has to come from.
     cell_nodes: Mapping[int, frozenset[int]]
+    cell_memory_kib: Mapping[int, int]  #: by guest cell
     #: Size of the large pages that its memory has to be of, each in KiB;
     #: empty: any.
     page_sizes_kib: frozenset[int]
@@ -125,6 +126,12 @@ class _Reader:
                 self._number(each.get("cellid")): nodes
                 for each in self._root.iterfind("./numatune/memnode")
                 if (nodes := self._cpus(each, "nodeset")) is not None
+            },
+            cell_memory_kib={
+                self._number(each.get("id")): self._kib(
+                    each, each.get("memory")
+                )
+                for each in self._root.iterfind("./cpu/numa/cell")
             },
             page_sizes_kib=frozenset(
                 self._kib(each, each.get("size"))

@@ -45,6 +45,8 @@ def test_a_pinned_guest_of_nova_s():
         "<memnode cellid='0' mode='strict' nodeset='1'/></numatune>",
         "<memoryBacking><hugepages><page size='2' unit='MiB' nodeset='0'/>"
         "</hugepages></memoryBacking>",
+        "<cpu><numa><cell id='0' cpus='0-1' memory='512' unit='MiB'/></numa>"
+        "</cpu>",
     )
     assert found == running.Running(
         uuid="11111111-2222-4333-8444-555555555555",
@@ -57,6 +59,7 @@ def test_a_pinned_guest_of_nova_s():
         memory_kib=524288,
         nodes=frozenset({1}),
         cell_nodes={0: frozenset({1})},
+        cell_memory_kib={0: 524288},
         page_sizes_kib=frozenset({2048}),
     )
     assert found.pinning == {0: 4, 1: 6}
