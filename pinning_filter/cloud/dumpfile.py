@@ -138,6 +138,7 @@ def _write_guest(guest: Guest) -> dict[str, Any]:
         "name": guest.name,
         "flavor": guest.flavor,
         "fixed": guest.fixed,
+        "runs": guest.runs,
         "cpu_policy": request.cpu_policy.value,
         "thread_policy": request.thread_policy.value,
         "emulator_isolated": request.emulator_isolated,
@@ -365,4 +366,5 @@ def _read_guest(data: Mapping[str, Any], host: Host | None) -> Guest:
         data["name"],
         data["flavor"],
         data["fixed"],
+        data["runs"],
     )

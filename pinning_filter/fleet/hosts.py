@@ -38,6 +38,7 @@ class Guest:
     flavor: str = ""  #: the flavor's name
     #: Why it cannot be migrated live, as a clause; empty: it can.
     fixed: str = ""
+    runs: bool = True  #: whether Nova has it running
 
     @property
     def pcpus(self) -> int:

@@ -31,17 +31,20 @@ def snapshot(
     guests: bool = True,
     with_placement: bool = False,
     allocations: bool = False,
+    since: str = "",
 ) -> Snapshot:
     """What can be seen of the cloud now.
 
     :param guests: whether to read them, which takes longer than all else.
     :param with_placement: whether to ask the Placement API too.
     :param allocations: whether to ask it who holds what.
+    :param since: servers that changed since this moment, in UTC, count as
+        moving.
     :raises InputError: if not even the API database answers.
     """
     aggregates = session.api(objects.AggregateList.get_all)
     flavors = session.api(objects.FlavorList.get_all)
-    found, moving, unreachable = _nodes(session, guests)
+    found, moving, unreachable = _nodes(session, guests, since)
     providers = {}
     if with_placement:
         uuids = [uuid for _, uuid in found]
@@ -81,14 +84,16 @@ def flavors_in_use(session: Session) -> set[str]:
 
 
 def _nodes(
-    session: Session, guests: bool
+    session: Session, guests: bool, since: str
 ) -> tuple[list[tuple[Node, str]], set[str], dict[str, str]]:
     """Compute nodes; what is built or moved there; and the cells that did
     not answer, with the cause.
     """
     up = servicegroup.API().service_is_up
     found, unreachable = session.each_cell(
-        lambda targeted, cell: nodes.nodes(targeted, cell, up, guests)
+        lambda targeted, cell: nodes.nodes(
+            targeted, cell, up, guests, since
+        )
     )
     moving = set[str]().union(*(moving for _, moving in found))
     made = itertools.chain.from_iterable(nodes for nodes, _ in found)

@@ -6,6 +6,7 @@ Runs within a context that points at the cell's database.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import re
 from collections.abc import Iterator
 
@@ -26,6 +27,8 @@ _AT_ONCE = 1000
 #: Of a server that is a guest, what is read beside its own row.
 BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_devices"]
 _MIGRATABLE = ("active", "paused")
+#: As the state of a server is called that has a domain.
+_RUNNING = ("active", "paused", "rescued")
 
 
 def instances(
@@ -60,6 +63,15 @@ def _batch(
         marker=marker,
         expected_attrs=beside,
     )
+
+
+def changed(cell_context: context.RequestContext, since: str) -> set[str]:
+    """UUIDs of servers that changed since a moment, deleted ones too."""
+    moment = datetime.datetime.fromisoformat(since)
+    found = objects.InstanceList.get_by_filters(
+        cell_context, {"changes-since": moment}, expected_attrs=[]
+    )
+    return {each.uuid for each in found}
 
 
 @main_db.pick_context_manager_reader
@@ -157,6 +169,7 @@ class Guests:
             name=instance.display_name or "",
             flavor=instance.flavor.name,
             fixed=_fixed(instance),
+            runs=instance.vm_state in _RUNNING and not instance.task_state,
         )
 
     def _asked(self, instance: objects.Instance) -> Request | None:

@@ -30,10 +30,12 @@ def nodes(
     cell: objects.CellMapping,
     is_up: Callable[[objects.Service], bool],
     with_guests: bool = True,
+    since: str = "",
 ) -> tuple[list[tuple[Node, str]], set[str]]:
     """Every compute node of the cell, with the UUID of its provider.
 
-    And the UUIDs of what is being built or moved there.
+    And the UUIDs of what is being built or moved there, and of what changed
+    since a moment, if one is given.
     """
     known = services(cell_context)
     instances = collections.defaultdict(list)
@@ -42,6 +44,7 @@ def nodes(
     if with_guests:
         found = moves.read(cell_context, guests.BESIDE)
         held, moving = found.held, set(found.ids)
+        moving |= guests.changed(cell_context, since) if since else set()
         for instance in guests.instances(cell_context):
             if instance.host:
                 instances[instance.host, instance.node].append(instance)

@@ -20,10 +20,14 @@ _Answer = TypeVar("_Answer")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 
 
+class NoDatabase(InputError):
+    """nova.conf names no database: it is not that of a controller."""
+
+
 class Session:
     """Nova's databases, by the addresses in nova.conf.
 
-    :raises InputError: if there are none.
+    :raises NoDatabase: if there are none.
     """
 
     def __init__(
@@ -115,7 +119,7 @@ def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
             raise InputError(f"nova.conf cannot be read: {said}") from error
     if not _has_database():
         read = ", ".join(conf.CONF.config_file or ()) or "none was found"
-        raise InputError(
+        raise NoDatabase(
             "no database: [api_database] connection is not set in nova.conf "
             f"(files read: {read}). Run this where nova-scheduler or "
             "nova-conductor runs, as a user who may read its configuration; "
