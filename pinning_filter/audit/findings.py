@@ -33,6 +33,25 @@ class Code(enum.Enum):
     ALLOCATION_DIFFERS = "allocation-differs"
     ALLOCATION_OF_NOBODY = "allocation-of-nobody"
     INVENTORY_DIFFERS = "inventory-differs"
+    # What a compute node was seen to do.
+    PCPU_RUN_TWICE = "pcpu-run-twice"
+    PIN_CHANGED = "pin-changed"
+    THREAD_ELSEWHERE = "thread-elsewhere"
+    FLOATING_ON_DEDICATED = "floating-on-dedicated"
+    DOMAIN_UNKNOWN = "domain-unknown"
+    DOMAIN_MISSING = "domain-missing"
+    DOMAIN_DIFFERS = "domain-differs"
+    DOMAIN_UNREADABLE = "domain-unreadable"
+    MEMORY_ELSEWHERE = "memory-elsewhere"
+    PAGES_DIFFER = "pages-differ"
+    CELL_MEMORY_SHORT = "cell-memory-short"
+    PCPU_OFFLINE = "pcpu-offline"
+    ISOLCPUS_DIFFERS = "isolcpus-differs"
+    NOHZ_FULL_DIFFERS = "nohz-full-differs"
+    IRQS_ON_DEDICATED = "irqs-on-dedicated"
+    CPUSET_TOO_NARROW = "cpuset-too-narrow"
+    SETTINGS_DIFFER = "settings-differ"
+    PAGES_TAKEN = "pages-taken"
 
     @property
     def severity(self) -> Severity:
@@ -50,21 +69,34 @@ _CRITICAL = frozenset(
         Code.PLACEMENT_UNREADABLE,
         Code.PCPU_COUNTED_FREE,
         Code.ALLOCATION_MISSING,
+        Code.PCPU_RUN_TWICE,
+        Code.PIN_CHANGED,
+        Code.THREAD_ELSEWHERE,
+        Code.FLOATING_ON_DEDICATED,
+        Code.DOMAIN_UNKNOWN,
+        Code.DOMAIN_DIFFERS,
+        Code.CELL_MEMORY_SHORT,
+        Code.PCPU_OFFLINE,
     }
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """One disagreement. Equal where it is the same one."""
+    """One disagreement. Equal where it is the same one, though it grows."""
 
     code: Code
     host: str  #: the compute node
     expected: str  #: what would be right
-    seen: str  #: what there is
-    remedy: str  #: a command that would mend it; nobody runs it
+    #: What there is.
+    seen: str = dataclasses.field(compare=False)
+    #: A command that would mend it; nobody runs it.
+    remedy: str = dataclasses.field(compare=False)
     server: str = ""  #: the server's UUID, or the consumer's; empty: none
-    name: str = ""  #: the server's name, whatever its tenant made it
+    #: The server's name, whatever its tenant made it.
+    name: str = dataclasses.field(default="", compare=False)
+    #: pCPUs of pinned guests that it is about, where it is about any.
+    pcpus: frozenset[int] = frozenset()
 
 
 def command(*words: str) -> str:
