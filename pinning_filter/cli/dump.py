@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from typing import Any, TextIO
 
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
-from pinning_filter.cli.output import Command, Status, to_stdout, written
+from pinning_filter.cli.output import Command, Status, save, to_stdout
 from pinning_filter.cloud import anonymous, dumpfile
 
 
@@ -60,22 +58,10 @@ examples:
         status = Status.INCOMPLETE if incomplete else Status.YES
         if parsed_args.anonymous:
             snapshot = anonymous.anonymous(snapshot)
-        data = dumpfile.write(snapshot)
+        text = json.dumps(dumpfile.write(snapshot), indent=1) + "\n"
         if parsed_args.file and parsed_args.file != "-":
-            _save(parsed_args.file, data)
+            save(parsed_args.file, text, "--file")
         else:
             with to_stdout(self.app) as stdout:
-                _write(data, stdout)
+                stdout.write(text)
         return status
-
-
-def _save(path: str, data: Any) -> None:
-    with written(f"--file {path}"):
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            _write(data, file)
-
-
-def _write(data: Any, file: TextIO) -> None:
-    json.dump(data, file, indent=1)
-    file.write("\n")

@@ -50,6 +50,18 @@ def written(where: str) -> Iterator[None]:
         raise InputError(f"{where}: {error.strerror}") from error
 
 
+def save(path: str, text: str, option: str) -> None:
+    """Write a file that its owner only may read.
+
+    :param option: that named it, for the complaint.
+    :raises InputError: if it cannot be written.
+    """
+    with written(f"{option} {path}"):
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
 @contextlib.contextmanager
 def to_stdout(app: Any) -> Iterator[TextIO]:
     """Standard output, and all of it has arrived in the end.

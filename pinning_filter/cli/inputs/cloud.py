@@ -72,6 +72,7 @@ def read(
     guests: bool = True,
     placement: bool = False,
     allocations: bool = False,
+    since: str = "",
 ) -> Snapshot:
     """The snapshot that :func:`add_cloud_arguments` asked for.
 
@@ -79,6 +80,8 @@ def read(
         there in any case.
     :param placement: whether to ask the Placement API too.
     :param allocations: whether to ask it who holds what.
+    :param since: servers that changed since this moment, in UTC, count as
+        moving; empty: only those that do now.
     :raises InputError: naming the file, option or name that is wrong.
     """
     names = [name for name in args.host if not source.is_file(name)]
@@ -97,6 +100,7 @@ def read(
                 guests=guests,
                 with_placement=placement,
                 allocations=allocations,
+                since=since,
             )
     if not snapshot.nodes:
         warn("there are no compute nodes")
