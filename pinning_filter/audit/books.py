@@ -71,26 +71,16 @@ def _among_guests(
     node: Node, host: Host, guests: tuple[Guest, ...]
 ) -> Iterator[Finding]:
     names = {guest.id: guest.name for guest in guests}
-    dedicated = cpuset.format(
-        frozenset[int]().union(*(cell.dedicated for cell in host.cells))
-    )
-    for kind, pcpus, ids in conflicts.of(host, guests):
-        held = cpuset.format(pcpus)
-        if kind is conflicts.Kind.HELD_TWICE:
+    for conflict in conflicts.of(host, guests):
+        code, expected, seen = _contradiction(host, conflict)
+        # Of several holders the last one came too late.
+        last = conflict.guests[-1:]
+        outside = conflict.kind is conflicts.Kind.OUTSIDE
+        for server in conflict.guests if outside else last:
             yield Finding(
-                Code.PCPU_HELD_TWICE, node.name, f"one holder of pCPUs {held}",
-                "held by " + ", ".join(ids), _move(ids[-1]), ids[-1],
-                names[ids[-1]],
+                code, node.name, expected, seen, _move(server), server,
+                names[server],
             )
-        else:
-            for server in ids:
-                yield Finding(
-                    Code.PCPU_NOT_DEDICATED, node.name,
-                    f"pCPUs of {dedicated or 'none'}", f"pinned to {held}",
-                    _move(server), server, names[server],
-                )
-    for guest in guests:
-        yield from _of_guest(node, host, guest)
     for guest, other, beside in books.crowded(host, guests):
         yield Finding(
             Code.SIBLING_IN_USE, node.name,
@@ -100,22 +90,34 @@ def _among_guests(
         )
 
 
-def _of_guest(node: Node, host: Host, guest: Guest) -> Iterator[Finding]:
-    """What is wrong with one placement by itself."""
-    if twice := books.doubled(guest):
-        yield Finding(
-            Code.PCPU_HELD_TWICE, node.name,
-            f"one holder of pCPUs {cpuset.format(twice)}",
-            f"held by {guest.id} twice", _move(guest.id), guest.id, guest.name,
+def _contradiction(
+    host: Host, conflict: conflicts.Conflict
+) -> tuple[Code, str, str]:
+    """Code, what would be right, and what there is."""
+    kind, cpus, ids = conflict
+    held = cpuset.format(cpus)
+    if kind is conflicts.Kind.HELD_TWICE:
+        who = ", ".join(ids) if len(ids) > 1 else f"{ids[0]} twice"
+        return (
+            Code.PCPU_HELD_TWICE, f"one holder of pCPUs {held}",
+            f"held by {who}",
         )
-    if elsewhere := books.elsewhere(host, guest):
-        cells = sorted({each.host_cell.id for each in guest.placement.cells})
-        yield Finding(
-            Code.PCPU_OF_OTHER_CELL, node.name,
-            f"pCPUs of host cell {', '.join(map(str, cells))}",
-            f"pinned to {cpuset.format(elsewhere)}",
-            _move(guest.id), guest.id, guest.name,
+    if kind is conflicts.Kind.OUTSIDE:
+        dedicated = frozenset[int]().union(*(c.dedicated for c in host.cells))
+        return (
+            Code.PCPU_NOT_DEDICATED,
+            f"pCPUs of {cpuset.format(dedicated) or 'none'}",
+            f"pinned to {held}",
         )
+    if kind is conflicts.Kind.ELSEWHERE:
+        return (
+            Code.PCPU_OF_OTHER_CELL, "pCPUs of its own host cells",
+            f"pinned to {held}",
+        )
+    return (
+        Code.VCPU_UNPINNED, f"a pCPU for each of the dedicated vCPUs {held}",
+        "pinned to none",
+    )
 
 
 def _record(

@@ -23,6 +23,7 @@ class Code(enum.Enum):
     PCPU_HELD_TWICE = "pcpu-held-twice"
     PCPU_NOT_DEDICATED = "pcpu-not-dedicated"
     PCPU_OF_OTHER_CELL = "pcpu-of-other-cell"
+    VCPU_UNPINNED = "vcpu-unpinned"
     SIBLING_IN_USE = "sibling-in-use"
     PLACEMENT_UNREADABLE = "placement-unreadable"
     HOST_UNREADABLE = "host-unreadable"
@@ -65,6 +66,7 @@ _CRITICAL = frozenset(
     {
         Code.PCPU_HELD_TWICE,
         Code.PCPU_NOT_DEDICATED,
+        Code.VCPU_UNPINNED,
         Code.SIBLING_IN_USE,
         Code.PLACEMENT_UNREADABLE,
         Code.PCPU_COUNTED_FREE,

@@ -175,7 +175,7 @@ def _rows(counted: Iterable[_Counted]) -> Iterator[dict[str, Any]]:
 
 
 def _why_closed(node: Node) -> str:
-    if node.host is None:
+    if node.host is None and not node.problem:
         return "reports no NUMA topology"
     return node.problem or node.closed
 

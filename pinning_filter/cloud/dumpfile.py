@@ -33,7 +33,7 @@ from pinning_filter.core.request import (
     ThreadPolicy,
 )
 from pinning_filter.core.strategy import Strategy
-from pinning_filter.core.text import MOST_SHOWN
+from pinning_filter.core.text import MOST_SHOWN, one_line
 from pinning_filter.fleet.hosts import Guest, Unplaced
 from pinning_filter.fleet.offers import Inventory
 
@@ -186,7 +186,8 @@ def read(data: Any) -> Snapshot:
         _validator()(data)
     except fastjsonschema.JsonSchemaValueException as error:
         raise InputError(_complaint(error)) from error
-    nodes = map(_read_node, data["hosts"])
+    guests: dict[str, str] = {}
+    nodes = [_read_node(node, guests) for node in data["hosts"]]
     snapshot = Snapshot(
         tuple(sorted(nodes, key=lambda node: node.name)),
         tuple(Flavor(**flavor) for flavor in data["flavors"]),
@@ -246,32 +247,41 @@ def _validator() -> Any:
 _cpus = functools.lru_cache(maxsize=4096)(cpuset.parse)
 
 
-def _read_node(data: Mapping[str, Any]) -> Node:
-    host = None
-    try:
-        if data["numa"] is not None:
-            host = Host(
-                tuple(_read_cell(cell) for cell in data["numa"]["cells"]),
-                data["numa"]["cpu_ratio"],
-                data["numa"]["ram_ratio"],
-            ).check()
-        guests, unplaced = _read_guests(data, host)
-        held, _ = _read_guests({"guests": data.get("held", ())}, host)
-    except ValueError as error:
-        # Invalid is one of them; a CPU list that is none is another.
-        raise InputError(f"host {data['name']}: {error}") from error
+def _read_node(data: Mapping[str, Any], elsewhere: dict[str, str]) -> Node:
+    """One compute node; what of it cannot be is said in the node.
+
+    :param elsewhere: the server of each guest so far -> its host; added to.
+    """
+    host, problem = _read_host(data)
+    guests: list[Guest] = []
+    held: list[Guest] = []
+    unplaced = [Unplaced(**each) for each in data.get("unplaced", ())]
+    unread = data["guests"]
+    if host is not None:
+        unread = ()
+        for each in data["guests"]:
+            found = _read_guest(each, host, elsewhere)
+            if isinstance(found, Guest):
+                guests.append(found)
+                elsewhere[found.id] = data["name"]
+            else:
+                unplaced.append(found)
+        moves = (_read_guest(each, host, {}) for each in data.get("held", ()))
+        held += (each for each in moves if isinstance(each, Guest))
     provider = data["provider"]
     strategy = data.get("strategy")  # these two came later than the rest
     return Node(
         name=data["name"],
         host=host,
-        guests=guests,
-        unplaced=unplaced,
-        others=data["others"],
-        others_ids=tuple(data.get("others_ids", ())),
-        held=held,
+        guests=tuple(guests),
+        unplaced=tuple(unplaced),
+        others=data["others"] + len(unread),
+        others_ids=(
+            *data.get("others_ids", ()), *(each["id"] for each in unread)
+        ),
+        held=tuple(held),
         closed=data["closed"],
-        problem=data["problem"],
+        problem=problem,
         cell=data["cell"],
         zone=data["zone"],
         aggregates=tuple(Aggregate(**each) for each in data["aggregates"]),
@@ -291,23 +301,39 @@ def _read_node(data: Mapping[str, Any]) -> Node:
     )
 
 
-def _read_guests(
-    data: Mapping[str, Any], host: Host | None
-) -> tuple[tuple[Guest, ...], tuple[Unplaced, ...]]:
-    """The guests of a node, and those whose cells it does not have."""
-    ids = {cell.id for cell in host.cells} if host else set()
-    guests = []
-    unplaced = [Unplaced(**each) for each in data.get("unplaced", ())]
-    for each in data["guests"]:
-        gone = {cell["host_cell"] for cell in each["cells"]} - ids
-        if gone:
-            why = f"the host has no NUMA cell {min(gone)}"
-            unplaced.append(
-                Unplaced(each["id"], each["name"], each["flavor"], why)
-            )
-        else:
-            guests.append(_read_guest(each, host))
-    return tuple(guests), tuple(unplaced)
+def _read_host(data: Mapping[str, Any]) -> tuple[Host | None, str]:
+    """A node's host, or why there is none that can be used."""
+    numa = data["numa"]
+    if numa is None:
+        return None, data["problem"]
+    try:
+        host = Host(
+            tuple(_read_cell(cell) for cell in numa["cells"]),
+            numa["cpu_ratio"],
+            numa["ram_ratio"],
+        ).check()
+    except ValueError as error:
+        # Invalid is one of them; a CPU list that is none is another.
+        return None, one_line(f"its NUMA topology cannot be read: {error}")
+    return host, data["problem"]
+
+
+def _read_guest(
+    data: Mapping[str, Any], host: Host, elsewhere: Mapping[str, str]
+) -> Guest | Unplaced:
+    """A guest, or what is wrong with its record."""
+    gone = {cell["host_cell"] for cell in data["cells"]}
+    gone -= {cell.id for cell in host.cells}
+    if gone:
+        why = f"the host has no NUMA cell {min(gone)}"
+    elif data["id"] in elsewhere:
+        why = f"it is on host {elsewhere[data['id']]}, too"
+    else:
+        try:
+            return _placed_guest(data, host)
+        except ValueError as error:
+            why = one_line(f"its record cannot be read: {error}")
+    return Unplaced(data["id"], data["name"], data["flavor"], why)
 
 
 def _read_cell(data: Mapping[str, Any]) -> HostCell:
@@ -329,8 +355,8 @@ def _read_cell(data: Mapping[str, Any]) -> HostCell:
     )
 
 
-def _read_guest(data: Mapping[str, Any], host: Host | None) -> Guest:
-    cells = {cell.id: cell for cell in host.cells} if host else {}
+def _placed_guest(data: Mapping[str, Any], host: Host) -> Guest:
+    cells = {cell.id: cell for cell in host.cells}
     asked = tuple(
         GuestCell(
             _cpus(cell["dedicated"]),

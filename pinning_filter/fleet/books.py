@@ -26,29 +26,6 @@ class Recorded(NamedTuple):
     seen: float  #: what the host's record says
 
 
-def doubled(guest: Guest) -> frozenset[int]:
-    """pCPUs that several vCPUs or emulator threads of a guest share."""
-    seen: set[int] = set()
-    twice: set[int] = set()
-    for placed in guest.placement.cells:
-        for pcpu in (*placed.pinning.values(), *placed.reserved):
-            (twice if pcpu in seen else seen).add(pcpu)
-    return frozenset(twice)
-
-
-def elsewhere(host: Host, guest: Guest) -> frozenset[int]:
-    """Its pCPUs that are of another host cell than its guest cell is on."""
-    dedicated = {cell.id: cell.dedicated for cell in host.cells}
-    wrong: set[int] = set()
-    for placed in guest.placement.cells:
-        wrong |= placed.taken - dedicated.get(placed.host_cell.id, set())
-    if not wrong:
-        return frozenset()
-    return frozenset(wrong).intersection(
-        frozenset[int]().union(*dedicated.values())
-    )
-
-
 def crowded(
     host: Host, guests: Sequence[Guest]
 ) -> list[tuple[Guest, Guest, frozenset[int]]]:

@@ -30,7 +30,8 @@ class PcpuState(str, enum.Enum):
     CLOSED = "closed"  #: not for guests
 
 
-#: Of a pCPU that is both, that it is held twice is told.
+#: Of a pCPU that is both, that it is held twice is told. Other conflicts are
+#: not of a pCPU by itself.
 _CONFLICTS = {
     conflicts.Kind.OUTSIDE: PcpuState.OUTSIDE,
     conflicts.Kind.HELD_TWICE: PcpuState.TWICE,
@@ -88,9 +89,10 @@ def pcpu_uses(node: Node) -> dict[int, PcpuUse]:
             for vcpu, pcpu in placed.pinning.items():
                 made[pcpu] = PcpuUse(PcpuState.VCPU, index, vcpu)
     for conflict in conflicts.of(node.host, node.guests) if node.host else ():
-        state = _CONFLICTS[conflict.kind]
-        for pcpu in conflict.pcpus & made.keys():
-            made[pcpu] = made[pcpu]._replace(state=state)
+        if conflict.kind in _CONFLICTS:
+            state = _CONFLICTS[conflict.kind]
+            for pcpu in conflict.cpus & made.keys():
+                made[pcpu] = made[pcpu]._replace(state=state)
     return dict(sorted(made.items()))
 
 

@@ -160,12 +160,22 @@ ISOLATED = isolating(clouds.guest(1, "isolate"), clouds.guest(1))
         (
             repinned(SHARED, 1, {0: 2, 1: 4}),
             [
-                ("pcpu-of-other-cell", "a-1", "pCPUs of host cell 0",
+                ("pcpu-of-other-cell", "a-1", "pCPUs of its own host cells",
                  "pinned to 4"),
                 ("pcpu-counted-taken", "", "pCPUs 3 are free",
                  "the compute node's record has them taken"),
                 ("pcpu-counted-free", "", "pCPUs 4 are taken",
                  "the compute node's record has them free"),
+            ],
+        ),
+        (
+            repinned(SHARED, 1, {1: 3}),
+            [
+                ("vcpu-unpinned", "a-1",
+                 "a pCPU for each of the dedicated vCPUs 0",
+                 "pinned to none"),
+                ("pcpu-counted-taken", "", "pCPUs 2 are free",
+                 "the compute node's record has them taken"),
             ],
         ),
         (
@@ -241,6 +251,7 @@ ISOLATED = isolating(clouds.guest(1, "isolate"), clouds.guest(1))
         "two servers on a pCPU",
         "two vCPUs of a server on a pCPU",
         "a pCPU of another host cell",
+        "a vCPU without a pCPU",
         "cpu_dedicated_set shrunk under a guest",
         "a guest on a sibling that is to be idle",
         "the record has a pCPU free that is not",

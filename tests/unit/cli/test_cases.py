@@ -10,6 +10,9 @@ from oslo_serialization import jsonutils
 
 CASES = pathlib.Path(__file__).parents[1] / "data" / "cases"
 DATA = pathlib.Path(__file__).parents[1] / "data"
+FRAGMENTATION = pathlib.Path(__file__).parents[3].joinpath(
+    "doc", "source", "examples", "fragmentation.json"
+)
 OFFLINE = (DATA / "capabilities-offline-pcpus.xml").read_text()
 DEDICATED = ("--property", "hw:cpu_policy=dedicated")
 REQUIRE = (*DEDICATED, "--property", "hw:cpu_thread_policy=require")
@@ -41,6 +44,11 @@ def fit(pinning_filter, tmp_path):
         return answer.status, rows, answer.err
 
     return ask
+
+
+def pinning(host, pcpus):
+    """Edit the row of the first guest of a host in a dump."""
+    host["guests"][0]["cells"][0]["pinning"] = pcpus
 
 
 def codes(rows):
@@ -396,6 +404,92 @@ class TestRecordsThatContradictTheirHost:
         assert f"pinning-filter: {warning}\n" in answer.err
         assert (answer.status == 4) == (file == self.GONE)
         assert answer.out
+
+    @pytest.mark.parametrize(
+        ("change", "warning", "status"),
+        [
+            (
+                lambda host: host["guests"][0].update(cpu_policy="shared"),
+                "host lab-node, server database-1: its record cannot be "
+                "read: request: guest cell 0: dedicated vCPUs in a shared "
+                "guest; where it sits is not known",
+                4,
+            ),
+            (
+                lambda host: host["guests"].append(host["guests"][0]),
+                "host lab-node, server database-1: it is on host lab-node, "
+                "too; where it sits is not known",
+                4,
+            ),
+            (
+                lambda host: pinning(host, {"0": 6, "1": 7}),
+                "host lab-node: pCPUs 6-7 are of another NUMA cell than the "
+                "server's: database-1",
+                0,
+            ),
+            (
+                lambda host: pinning(host, {"0": 1, "1": 1}),
+                "host lab-node: pCPU 1 is held twice by a server: database-1",
+                0,
+            ),
+            (
+                lambda host: pinning(host, {"0": 1}),
+                "host lab-node: dedicated vCPU 1 of a server is pinned to no "
+                "pCPU: database-1",
+                0,
+            ),
+        ],
+        ids=[
+            "a guest that cannot be",
+            "a guest twice",
+            "pCPUs of another cell",
+            "a pCPU twice",
+            "a vCPU without a pCPU",
+        ],
+    )
+    def test_one_record_never_takes_the_cloud_with_it(
+        self, pinning_filter, tmp_path, change, warning, status
+    ):
+        dump = json.loads(FRAGMENTATION.read_text())
+        change(next(each for each in dump["hosts"] if each["guests"]))
+        file = tmp_path / "dump.json"
+        file.write_text(json.dumps(dump))
+        for command in ("map", "capacity", "survive"):
+            answer = pinning_filter(command, "--host", file)
+            assert f"pinning-filter: {warning}\n" in answer.err
+            assert (answer.status == 4) == (status == 4)
+            assert answer.out
+
+    @pytest.mark.parametrize(
+        ("cell", "problem"),
+        [
+            ({"cores": ["0-1"]}, "cell 0: pCPUs [2, 3] are in no core"),
+            ({"id": 1}, "its cell ids repeat: [1, 1]"),
+            ({"dedicated": "3-0"}, "the range '3-0' in the CPU list '3-0' "
+             "runs backwards"),
+        ],
+        ids=["a core is gone", "a cell twice", "a list that is none"],
+    )
+    def test_a_host_that_cannot_be_is_shown_as_such(
+        self, pinning_filter, tmp_path, cell, problem
+    ):
+        dump = json.loads(FRAGMENTATION.read_text())
+        (node,) = (each for each in dump["hosts"] if each["guests"])
+        node["numa"]["cells"][0].update(cell)
+        file = tmp_path / "dump.json"
+        file.write_text(json.dumps(dump))
+        for command in (("map",), ("explain", "--flavor", "pinned.2")):
+            answer = pinning_filter(*command, "--host", file)
+            told = " ".join(answer.out.replace("|", " ").split())
+            assert "its NUMA topology cannot be read: " in told
+            assert problem in told
+            assert "lab-host" in told
+        rows = json.loads(
+            pinning_filter("capacity", "--host", file, "-f", "json").out
+        )
+        closed = {row["host"]: row["closed"] for row in rows}
+        assert closed["lab-node"].endswith(problem)
+        assert not closed["lab-host"]
 
     def test_the_map_names_who_is_not_placed(self, pinning_filter):
         answer = pinning_filter("map", "--host", self.GONE)
