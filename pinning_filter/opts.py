@@ -102,6 +102,25 @@ schedulers, so hosts may differ in it.
 """,
 )
 
+HOLD_ORPHANED_PCPUS = cfg.BoolOpt(
+    "hold_orphaned_pcpus",
+    default=True,
+    help="""
+Whether pCPUs that a running guest is pinned to are kept from others although
+Nova does not know that guest.
+
+A server that is deleted while its compute node is thought to be down runs on
+until nova-compute's clean-up finds it
+([DEFAULT] running_deleted_instance_poll_interval, half an hour). Nova has its
+pCPUs free at once, and the next guest is pinned to the same. With this they
+stay taken, for claims on the compute node and in what it reports to the
+schedulers, until the guest is gone. The same goes for guests that were
+started by hand.
+
+Read by nova-compute with the driver of pinning_filter only.
+""",
+)
+
 EXPLAIN_IN_FAULT = cfg.BoolOpt(
     "explain_in_fault",
     default=True,
@@ -188,6 +207,7 @@ OPTIONS = [
     GUEST_NUMA_DISTANCES,
     EMULATOR_THREADS_ON_FIRST_CELL,
     ALIGN_LAST_LEVEL_CACHE,
+    HOLD_ORPHANED_PCPUS,
     EXPLAIN_IN_FAULT,
     CORE_CHOICE,
     REMEMBERED_HOSTS,

@@ -4,6 +4,7 @@ A thin layer: Nova's driver does everything, and this one
 
 * installs our fit, so that the claims on this compute node are its,
 * tells the schedulers so (``pinning_filter.nova.stats``),
+* keeps the pCPUs of running guests that Nova does not know (``orphans``),
 * hands every guest XML that Nova makes to ``guest_xml``, with the placement
   that was claimed, and the pinning for a live migration likewise.
 
@@ -22,7 +23,7 @@ from nova.virt.libvirt import utils as libvirt_utils
 from oslo_log import log as logging
 
 from pinning_filter import opts
-from pinning_filter.compute import claims, guest_xml
+from pinning_filter.compute import claims, guest_xml, orphans
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
@@ -50,6 +51,13 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
         super().__init__(virtapi, read_only)
         nova_fit.install()
         claims.install()
+        orphans.install()
+        #: Guests that Nova does not know; None: they are not looked for.
+        self.orphans = (
+            orphans.Orphans(self._host)
+            if CONF.pinning_filter.hold_orphaned_pcpus
+            else None
+        )
 
     def init_host(self, host: str) -> None:
         super().init_host(host)

@@ -33,8 +33,13 @@ _HOOKS = {
         "get_available_resource",
         "init_host",
     ),
-    "nova.virt.libvirt.host:Host": ("get_connection", "get_online_cpus"),
+    "nova.virt.libvirt.host:Host": (
+        "get_connection",
+        "get_online_cpus",
+        "list_guests",
+    ),
     "nova.compute.claims:Claim": ("_test_numa_topology",),
+    "nova.compute.resource_tracker:ResourceTracker": ("_update",),
     "nova.pci.stats:PciDeviceStats": ("apply_requests", "consume_requests"),
     "nova.virt.hardware:": ("numa_fit_instance_to_host",),
 }

@@ -23,6 +23,7 @@ from oslo_log import log as logging
 
 from pinning_filter.core import cpuset
 from pinning_filter.core.host import Host
+from pinning_filter.nova import around
 
 LOG = logging.getLogger(__name__)
 
@@ -30,9 +31,6 @@ _VERSION = "pinning_filter"
 _ALIGNS = "pinning_filter_aligns"
 _CACHES = "pinning_filter_caches"
 _LAST_LEVEL = "last_level_cache"
-
-#: Marks a method that :func:`wrap_with_stats` has wrapped.
-_OURS = "_pinning_filter_wrapped"
 
 #: Host cell -> the sets of its pCPUs that share a last-level cache.
 Caches = Mapping[int, Sequence[AbstractSet[int]]]
@@ -152,17 +150,11 @@ def wrap_with_stats(
 
     :param stats_of: takes what the method takes, and returns the ``stats``.
     """
-    nova_s = getattr(cls, name)
-    if hasattr(nova_s, _OURS):
-        return
 
-    @functools.wraps(nova_s)
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with fitting_to(stats_of(self, *args, **kwargs)):
-            return nova_s(self, *args, **kwargs)
+    def with_stats(*args: Any, **kwargs: Any) -> Any:
+        return fitting_to(stats_of(*args, **kwargs))
 
-    setattr(method, _OURS, True)
-    setattr(cls, name, method)
+    around.run_within(cls, name, with_stats)
 
 
 def current() -> NodeStats | None:
