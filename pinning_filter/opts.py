@@ -106,16 +106,14 @@ HOLD_ORPHANED_PCPUS = cfg.BoolOpt(
     "hold_orphaned_pcpus",
     default=True,
     help="""
-Whether pCPUs that a running guest is pinned to are kept from others although
-Nova does not know that guest.
+Whether the pCPUs of running guests that Nova does not know stay taken.
 
 A server that is deleted while its compute node is thought to be down runs on
-until nova-compute's clean-up finds it
-([DEFAULT] running_deleted_instance_poll_interval, half an hour). Nova has its
-pCPUs free at once, and the next guest is pinned to the same. With this they
-stay taken, for claims on the compute node and in what it reports to the
-schedulers, until the guest is gone. The same goes for guests that were
-started by hand.
+until nova-compute looks for such guests, every half an hour ([DEFAULT]
+running_deleted_instance_poll_interval). Nova has its pCPUs free at once, and
+pins the next guest to them. With this they are not free, neither for claims
+on the compute node nor in what it reports to the schedulers, until the guest
+is gone. The same goes for guests that were started by hand.
 
 Read by nova-compute with the driver of pinning_filter only.
 """,

@@ -18,7 +18,7 @@ So a guest that Nova comes to know is counted once, by Nova.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -50,30 +50,25 @@ def install() -> None:
 
 
 class Orphans:
-    """The running guests of one compute node that Nova does not know."""
+    """The running guests of one compute node that Nova does not know.
+
+    Of the other guests no XML is ever read.
+    """
 
     def __init__(self, host: libvirt_host.Host) -> None:
         self._host = host
         self._told: Held = {}
 
-    def held(
-        self, known: AbstractSet[str], topology: objects.NUMATopology
-    ) -> Held:
-        """What running guests hold of a host's dedicated pCPUs.
-
-        The XML is read of those only that are not known: usually of none.
+    def running(self, known: AbstractSet[str]) -> list[libvirt_guest.Guest]:
+        """Those that run now.
 
         :param known: UUIDs of guests that are no orphans.
         """
-        dedicated = frozenset[int]().union(
-            *(cell.pcpuset for cell in topology.cells)
-        )
-        found = {}
-        for guest in self._host.list_guests(only_running=True):
-            uuid = guest.uuid
-            if uuid not in known and (pcpus := _pcpus(guest, dedicated)):
-                found[uuid] = pcpus
-        return found
+        return [
+            guest
+            for guest in self._host.list_guests(only_running=True)
+            if guest.uuid not in known
+        ]
 
     def tell(self, held: Held) -> None:
         """Log who has come since the last time, and who has gone."""
@@ -95,6 +90,55 @@ class Orphans:
         self._told = held
 
 
+@contextlib.contextmanager
+def counted(
+    tracker: resource_tracker.ResourceTracker,
+    compute_node: objects.ComputeNode,
+    but: AbstractSet[str] = frozenset(),
+) -> Iterator[tuple[Orphans | None, Held]]:
+    """Within, the compute node has the orphans' pCPUs pinned, too.
+
+    :param but: UUIDs of guests that do not count, although they may run.
+    """
+    orphans = getattr(tracker.driver, "orphans", None)
+    text = (
+        compute_node.numa_topology if "numa_topology" in compute_node else None
+    )
+    if orphans is None or not text:
+        yield None, {}
+        return
+    held: Held = {}
+    try:
+        known = {*tracker.tracked_instances, *tracker.tracked_migrations, *but}
+        if guests := orphans.running(known):
+            topology = objects.NUMATopology.obj_from_db_obj(text)
+            if held := pcpus_of(guests, topology):
+                compute_node.numa_topology = _pinned(topology, held)
+    except Exception:
+        # Nova's account is still there, and no claim is to fail by this.
+        LOG.exception("Guests that Nova does not know cannot be counted")
+        orphans = None
+    try:
+        yield orphans, held
+    finally:
+        if held:
+            compute_node.numa_topology = text
+
+
+def pcpus_of(
+    guests: Iterable[libvirt_guest.Guest], topology: objects.NUMATopology
+) -> Held:
+    """What guests hold of a host's dedicated pCPUs, by their XML."""
+    dedicated = frozenset[int]().union(
+        *(cell.pcpuset for cell in topology.cells)
+    )
+    return {
+        guest.uuid: pcpus
+        for guest in guests
+        if (pcpus := _pcpus(guest, dedicated))
+    }
+
+
 def _pcpus(
     guest: libvirt_guest.Guest, dedicated: AbstractSet[int]
 ) -> frozenset[int]:
@@ -104,7 +148,7 @@ def _pcpus(
         LOG.warning("The XML of guest %s: %s", one_line(guest.uuid), error)
     except Exception as error:
         # It ended in the meantime, most likely.
-        LOG.debug("A guest's XML cannot be had: %s", error)
+        LOG.debug("The XML of a guest cannot be had: %s", error)
     return frozenset()
 
 
@@ -113,7 +157,7 @@ def _in_a_claim(
     claim: claims.Claim, compute_node: objects.ComputeNode, *_: Any
 ) -> Iterator[None]:
     # What runs of the claiming server itself is in nobody's way.
-    with _counted(claim.tracker, compute_node, {claim.instance.uuid}):
+    with counted(claim.tracker, compute_node, {claim.instance.uuid}):
         yield
 
 
@@ -125,41 +169,10 @@ def _in_the_record(
     *_: Any,
     **__: Any,
 ) -> Iterator[None]:
-    with _counted(tracker, compute_node, frozenset()) as (orphans, held):
+    with counted(tracker, compute_node) as (orphans, held):
         if orphans is not None:
             orphans.tell(held)
         yield
-
-
-@contextlib.contextmanager
-def _counted(
-    tracker: resource_tracker.ResourceTracker,
-    compute_node: objects.ComputeNode,
-    but: AbstractSet[str],
-) -> Iterator[tuple[Orphans | None, Held]]:
-    """Within, the compute node has the orphans' pCPUs pinned."""
-    orphans = getattr(tracker.driver, "orphans", None)
-    text = (
-        compute_node.numa_topology if "numa_topology" in compute_node else None
-    )
-    if orphans is None or not text:
-        yield None, {}
-        return
-    held: Held = {}
-    try:
-        topology = objects.NUMATopology.obj_from_db_obj(text)
-        known = {*tracker.tracked_instances, *tracker.tracked_migrations, *but}
-        held = orphans.held(known, topology)
-        if held:
-            compute_node.numa_topology = _pinned(topology, held)
-    except Exception:
-        # Nova's account is still there, and no claim is to fail by this.
-        LOG.exception("Guests that Nova does not know cannot be counted")
-    try:
-        yield orphans, held
-    finally:
-        if held:
-            compute_node.numa_topology = text
 
 
 def _pinned(topology: objects.NUMATopology, held: Held) -> str:

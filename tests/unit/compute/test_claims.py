@@ -58,8 +58,10 @@ def claimed(our_driver):
         claims.install()
     claim = types.SimpleNamespace(
         numa_topology=twins.instance(dedicated(2)),
+        instance=types.SimpleNamespace(uuid="a"),
         _pci_requests=objects.InstancePCIRequests(requests=[]),
         tracker=types.SimpleNamespace(
+            driver=None,
             pci_tracker=types.SimpleNamespace(stats=devices())
         ),
     )
