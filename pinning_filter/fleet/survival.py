@@ -8,6 +8,7 @@ do it.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Collection, Iterator, Sequence
 
 from pinning_filter.core.refusal import Refusal
@@ -32,7 +33,8 @@ class Loss:
     pcpus: int  #: that these guests take
     #: Guests for whom no place was found, the largest first.
     stuck: tuple[Guest, ...] = ()
-    #: Why the first of these fits on no host that is left; empty: all fit.
+    #: Why the first of these fits on no host that is left; empty: all fit,
+    #: or it was not asked.
     missing: str = ""
 
     @property
@@ -57,48 +59,56 @@ class Survival:
         self._places = Places(cloud.hosts)
         self._allowed = allowed
 
-    def losses(self, count: int = 1) -> Iterator[Loss]:
+    def losses(self, count: int = 1, *, why: bool = True) -> Iterator[Loss]:
         """For each host that has guests: it fails.
 
         :param count: how many hosts fail at once: the host, and with it
             those of the others whose guests take the most pCPUs.
+        :param why: whether to find out what is missing, which asks every
+            host that is left.
         """
         by_pcpus = self._fullest()
         for name, host in self._hosts.items():
             if host.guests:
-                others = [each for each in by_pcpus if each != name]
-                yield self.loss([name, *others[: count - 1]])
+                others = (each for each in by_pcpus if each != name)
+                names = [name, *itertools.islice(others, count - 1)]
+                yield self._loss(self._places, self._hosts, names, why)[0]
 
     def loss(self, names: Sequence[str]) -> Loss:
         """These hosts fail at once."""
-        return self._loss(self._places, self._hosts, names)[0]
+        return self._loss(self._places, self._hosts, names, True)[0]
 
-    def in_turn(self) -> int:
+    def in_turn(self, most: int | None = None) -> int:
         """How many hosts can fail one after the other, the fullest first.
 
         Each time the host fails whose guests take the most pCPUs, those that
         it has taken in included; the count ends with the first whose guests
         do not all find a place. Closed hosts fail like others, and take no
         guests.
+
+        :param most: where counting ends; None: with the last host.
         """
         hosts, places = dict(self._hosts), self._places
         failed = 0
         while any(host.guests for host in hosts.values()):
+            if failed == most:
+                return failed
             fullest = max(hosts.values(), key=_taken).name
-            loss, found = self._loss(places, hosts, [fullest])
+            loss, found = self._loss(places, hosts, [fullest], False)
             if not loss.survived:
                 return failed
             hosts |= found.hosts
             del hosts[fullest]
             places = places.after(found.hosts, {fullest})
             failed += 1
-        return len(self._hosts)
+        return len(self._hosts) if most is None else most
 
     def _loss(
         self,
         places: Places,
         hosts: dict[str, CloudHost],
         names: Collection[str],
+        why: bool,
     ) -> tuple[Loss, Evacuation]:
         gone = set(names)
         leaving = [
@@ -109,7 +119,7 @@ class Survival:
         found = evacuate(places, leaving, gone, self._allowed)
         stuck = sorted(found.stuck, key=lambda each: (-each.pcpus, each.id))
         missing = ""
-        if stuck:
+        if stuck and why:
             missing = self._missing(places, found, stuck[0], gone)
         loss = Loss(
             tuple(names),
