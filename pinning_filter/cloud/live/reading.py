@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy
@@ -88,6 +88,7 @@ class Reader:
         self._args = args
         self._result: Any = None
         self._error: BaseException | None = None
+        self._since = time.monotonic()
         self.seen = time.monotonic()  #: the last sign of life
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -98,6 +99,12 @@ class Reader:
             self._result = self._function(*self._args)
         except BaseException as error:
             self._error = error
+
+    def hangs(self) -> float | None:
+        """Seconds since it was asked; None: it has ended."""
+        if not self._thread.is_alive():
+            return None
+        return time.monotonic() - self._since
 
     def result(self, timeout: float) -> Any:
         """What the call returned, or raises what it raised.
@@ -115,6 +122,33 @@ class Reader:
         return self._result
 
 
+#: Who did not answer in time -> the question, as long as it is open. Nobody
+#: is asked another meanwhile: whoever asks again and again would have a thread
+#: and a connection more each time.
+_open: dict[str, Reader] = {}
+
+
+def _ask(whom: str, function: Callable[..., Any], *args: Any) -> Reader:
+    """A new question.
+
+    :raises TimeoutError: if one is open.
+    """
+    reader = _open.get(whom)
+    if reader is not None and (seconds := reader.hangs()) is not None:
+        raise TimeoutError(f"no answer for {seconds:.0f} s")
+    _open.pop(whom, None)
+    return Reader(function, *args)
+
+
+def _answer(whom: str, reader: Reader, timeout: float) -> Any:
+    try:
+        return reader.result(timeout)
+    except TimeoutError:
+        if reader.hangs() is not None:
+            _open[whom] = reader
+        raise
+
+
 def asked(
     whom: str, timeout: float, function: Callable[..., Any], *args: Any
 ) -> Any:
@@ -123,7 +157,7 @@ def asked(
     :raises InputError: naming who did not answer.
     """
     try:
-        return Reader(function, *args).result(timeout)
+        return _answer(whom, _ask(whom, function, *args), timeout)
     except exception.NotFound:
         raise
     except Exception as error:
@@ -131,7 +165,7 @@ def asked(
 
 
 def each_cell(
-    cells: Iterable[objects.CellMapping],
+    cells: Sequence[objects.CellMapping],
     timeout: float,
     admin: context.RequestContext,
     call: Callable[[context.RequestContext, objects.CellMapping], _Answer],
@@ -147,14 +181,20 @@ def each_cell(
         with context.target_cell(admin, cell) as targeted:
             return call(targeted, cell)
 
-    readers = [(cell.name or cell.uuid, Reader(ask, cell)) for cell in cells]
     answers: list[_Answer] = []
     silent: dict[str, str] = {}
-    for name, reader in readers:
+    readers: dict[str, Reader] = {}
+    names = {cell.uuid: cell.name or cell.uuid for cell in cells}
+    for cell in cells:
         try:
-            answers.append(reader.result(timeout))
+            readers[cell.uuid] = _ask(cell.uuid, ask, cell)
+        except TimeoutError as error:
+            silent[names[cell.uuid]] = why(error)
+    for uuid, reader in readers.items():
+        try:
+            answers.append(_answer(uuid, reader, timeout))
         except Exception as error:
-            silent[name] = why(error)
+            silent[names[uuid]] = why(error)
     return answers, silent
 
 
