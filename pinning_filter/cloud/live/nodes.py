@@ -13,6 +13,7 @@ from typing import Any
 
 from nova import conf, context, objects
 
+from pinning_filter.cloud.closed import Kind, clause
 from pinning_filter.cloud.live import guests, moves, reading
 from pinning_filter.cloud.snapshot import Aggregate, Node, Provider
 from pinning_filter.core.host import Host
@@ -21,8 +22,6 @@ from pinning_filter.fleet.hosts import Guest, Unplaced
 from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import host as nova_host
 from pinning_filter.nova import stats as nova_stats
-
-_DISABLED = "is disabled"
 
 
 def nodes(
@@ -113,16 +112,16 @@ def _closed(
 ) -> str:
     """Why the compute service takes no guests."""
     if cell.disabled:
-        return f"its cell {cell.name} {_DISABLED}"
+        return clause(Kind.CELL_DISABLED, f"{cell.name} is disabled")
     if service is None:
-        return "it has no compute service"
+        return clause(Kind.NO_SERVICE)
     if service.disabled:
-        why = f": {one_line(service.disabled_reason or '')}"
-        return f"the compute service {_DISABLED}{why if why != ': ' else ''}"
+        why = one_line(service.disabled_reason or "")
+        return clause(Kind.DISABLED, f": {why}" if why else "")
     if service.forced_down:
-        return "the compute service is forced down"
+        return clause(Kind.FORCED_DOWN)
     if not is_up(service):
-        return f"the compute service is down since {service.last_seen_up}"
+        return clause(Kind.DOWN, f" since {service.last_seen_up}")
     return ""
 
 
