@@ -19,7 +19,7 @@ from pinning_filter.cli.output import (
     written,
 )
 from pinning_filter.cli.pictures import html, terminal
-from pinning_filter.cli.pictures.occupancy import cores_of, pcpu_uses
+from pinning_filter.cloud.occupancy import cores_of, pcpu_uses
 from pinning_filter.cloud.snapshot import Node, Snapshot
 from pinning_filter.core.errors import InputError
 

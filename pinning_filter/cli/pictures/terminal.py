@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from pinning_filter.cli.pictures.occupancy import (
+from pinning_filter.cloud.occupancy import (
     PcpuState,
     PcpuUse,
     cores_of,

@@ -19,7 +19,7 @@ from typing import Any
 
 import jinja2
 
-from pinning_filter.cli.pictures.occupancy import cores_of, in_order, pcpu_uses
+from pinning_filter.cloud.occupancy import cores_of, in_order, pcpu_uses
 from pinning_filter.cloud.room import room_by_flavor
 from pinning_filter.cloud.snapshot import Node, Snapshot
 from pinning_filter.core import cpuset

@@ -1,6 +1,6 @@
-"""Who sits on each pCPU of a compute node: what every picture is drawn from.
+"""Who sits on each pCPU of a compute node: for pictures and figures.
 
-After the snapshot, before any form of drawing.
+After the snapshot, before any form of drawing or counting.
 """
 
 from __future__ import annotations
