@@ -184,6 +184,20 @@ Read by nova-scheduler only, when it starts.
 """,
 )
 
+COUNTERS_DIRECTORY = cfg.StrOpt(
+    "counters_directory",
+    default="",
+    help="""
+Where a scheduler counts the requests that it refuses, for monitoring.
+
+Each process keeps a small file there, which 'pinning-filter metrics' reads:
+how many requests for servers with a NUMA topology there were, and how many
+were refused, by what was missing. The directory is made if it is not there;
+one in memory is enough, such as /run/nova/pinning-filter. Empty: nothing is
+counted. Read by nova-scheduler and by pinning-filter.
+""",
+)
+
 PINNING_WEIGHT_MULTIPLIER = cfg.FloatOpt(
     "pinning_weight_multiplier",
     default=10000.0,
@@ -209,6 +223,7 @@ OPTIONS = [
     EXPLAIN_IN_FAULT,
     CORE_CHOICE,
     REMEMBERED_HOSTS,
+    COUNTERS_DIRECTORY,
     PINNING_WEIGHT_MULTIPLIER,
 ]
 

@@ -32,7 +32,7 @@ from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.core.request import Request
 from pinning_filter.fleet import offers, summary
 from pinning_filter.nova import guest_topology, placement_request
-from pinning_filter.scheduler import placement_offers
+from pinning_filter.scheduler import counters, placement_offers
 
 LOG = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ class Filtered:
     refusals: dict[tuple[str, str], Refusal] = dataclasses.field(
         default_factory=dict
     )
+    #: Why the Placement API offered no host, where it was asked.
+    unoffered: list[Refusal] = dataclasses.field(default_factory=list)
 
     def removed(self) -> collections.Counter[str]:
         """How many hosts each filter removed, if none is left."""
@@ -87,6 +89,14 @@ def sentence(
     ]
     refusals = [*found.refusals.values(), *others]
     return summary.sentence(request, refusals, longest)
+
+
+def code(found: Filtered) -> Code:
+    """What was missing, in a word: what the sentence begins with."""
+    refusals = [*found.refusals.values()] or found.unoffered
+    if refusals:
+        return summary.reasons(refusals)[0].fact.code
+    return Code.OTHER_FILTER if found.given else Code.CANDIDATES
 
 
 def install() -> None:
@@ -153,14 +163,31 @@ def _selecting(original: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(spec, objects.RequestSpec):
             vars(spec).pop(_KEPT, None)
         try:
-            return original(self, context, *args, **kwargs)
+            hosts = original(self, context, *args, **kwargs)
+            _count_request(spec, None)
+            return hosts
         except oslo_messaging.ExpectedException as error:
             reason = _reason(self, context, spec, error.exc_info[1])
+            _count_request(spec, error.exc_info[1])
             if not reason:
                 raise
         return _raise(reason)
 
     return select_destinations
+
+
+def _count_request(spec: Any, error: Any) -> None:
+    """Count a request that our filter has a say in. Never raises."""
+    try:
+        folder = conf.CONF.pinning_filter.counters_directory
+        if not folder or not getattr(spec, "numa_topology", None):
+            return
+        if error is None:
+            counters.of_process(folder).add(None)
+        elif isinstance(error, exception.NoValidHost):
+            counters.of_process(folder).add(code(filtered(spec)).value)
+    except Exception:
+        LOG.debug("A request was not counted", exc_info=True)
 
 
 @oslo_messaging.expected_exceptions(exception.NoValidHost)
@@ -180,11 +207,16 @@ def _reason(scheduler: Any, context: Any, spec: Any, refused: Any) -> str:
         ):
             return ""
         request = guest_topology.request_from_nova(spec.numa_topology)
-        kept = vars(spec).get(_KEPT)
-        if kept is not None and kept.given:
+        kept = filtered(spec)
+        if kept.given:
             text = sentence(request, kept)
         else:
-            text = _unoffered(scheduler, spec, request)
+            kept.unoffered = _unoffered(scheduler, spec)
+            text = (
+                summary.sentence(request, kept.unoffered, LONGEST)
+                if kept.unoffered
+                else ""
+            )
         if not text:
             return ""
         LOG.info(
@@ -206,13 +238,11 @@ def _reason(scheduler: Any, context: Any, spec: Any, refused: Any) -> str:
 _asking = threading.Semaphore()
 
 
-def _unoffered(
-    scheduler: Any, spec: objects.RequestSpec, request: Request
-) -> str:
+def _unoffered(scheduler: Any, spec: objects.RequestSpec) -> list[Refusal]:
     """Why the Placement API has no candidate, by what it knows of hosts."""
     until = time.monotonic() + TIMEOUT
     if not _asking.acquire(timeout=TIMEOUT):
-        return ""
+        return []
     found: list[offers.Offer] = []
 
     def ask() -> None:
@@ -227,10 +257,9 @@ def _unoffered(
     thread.start()
     thread.join(max(0.0, until - time.monotonic()))
     if thread.is_alive() or not found:
-        return ""
+        return []
     # No alternative was offered: what speaks against the first is told.
     first = placement_request.alternatives(spec)[:1]
     nothing = Refusal((Fact(Code.CANDIDATES),))
     refusals = [offers.refusal(each, first) for each in found]
-    told = [nothing if each is None else each for each in refusals]
-    return summary.sentence(request, told, LONGEST)
+    return [nothing if each is None else each for each in refusals]
