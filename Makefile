@@ -15,7 +15,7 @@ JOBS ?= auto
 bin := $(VENV)/bin
 ready := $(VENV)/.ready
 docs_ready := $(VENV)/.docs-ready
-tests := tests/unit tests/property tests/functional
+tests := tests/unit tests/property tests/prometheus tests/functional
 some := $(addprefix tests/functional/test_,servers.py cells.py compute_life.py)
 
 .DEFAULT_GOAL := help

@@ -225,7 +225,7 @@ def _topology(host: Host) -> objects.NUMATopology:
                 cpuset=set(),
                 pcpuset=set(cell.dedicated),
                 memory=cell.memory_kib >> 10,
-                cpu_usage=len(cell.pinned),
+                cpu_usage=cell.shared_used,
                 memory_usage=cell.memory_used_kib >> 10,
                 pinned_cpus=set(cell.pinned),
                 siblings=[set(core) for core in cell.siblings],

@@ -88,3 +88,22 @@ def cell_pages(text: str) -> tuple[int, int, int]:
     cell, size, count = map(int, match.groups())
     return cell, size, count
 
+
+def address(text: str) -> tuple[str, int]:
+    """``[HOST:]PORT``; the loopback interface unless there is a host.
+
+    >>> address("9779"), address("0.0.0.0:9779"), address("[::1]:9779")
+    (('127.0.0.1', 9779), ('0.0.0.0', 9779), ('::1', 9779))
+    """
+    host, _, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if (
+        not re.fullmatch(r"\d{1,5}", port, re.ASCII)
+        or int(port) > 65535
+        or (":" in host and not bracketed)
+        or any(map(str.isspace, host))
+    ):
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} is not [HOST:]PORT, such as 9779 or [::1]:9779"
+        )
+    return (host[1:-1] if bracketed else host) or "127.0.0.1", int(port)

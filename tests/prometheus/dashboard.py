@@ -1,0 +1,35 @@
+"""The queries of the dashboard, as Grafana would send them."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import NamedTuple
+
+FILE = (
+    pathlib.Path(__file__).parents[2] / "etc" / "grafana"
+    / "pinning_filter.json"
+)
+#: What the variables stand for while everything is chosen.
+VARIABLES = {"$instance": ".*", "$hostname": ".*"}
+
+
+class Query(NamedTuple):
+    """One query of a panel."""
+
+    panel: str  #: its title
+    expression: str
+    legend: str
+
+
+def queries() -> list[Query]:
+    """Every query of every panel."""
+    found = []
+    for panel in json.loads(FILE.read_text())["panels"]:
+        for target in panel.get("targets", ()):
+            expression = target["expr"]
+            for name, value in VARIABLES.items():
+                expression = expression.replace(name, value)
+            legend = target["legendFormat"]
+            found.append(Query(panel["title"], expression, legend))
+    return found
