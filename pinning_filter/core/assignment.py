@@ -73,6 +73,7 @@ def assign(
     accepts: Callable[[tuple[int, ...]], bool] | None = None,
     asks: int = 32,
     matters: int = -1,
+    within: int = -1,
 ) -> tuple[int, ...] | None:
     """The first way, in order of host cells, to give each guest cell its own.
 
@@ -91,15 +92,17 @@ def assign(
         cannot say; asked at most ``asks`` times, with the positions.
     :param matters: the host cells, as bits, that make a difference to
         ``accepts``: sets that differ in others only have the same answer.
+    :param within: the family of sets that may be taken; -1: of all. Only
+        where there are no more host cells than :data:`MOST_CELLS`.
     :returns: a host cell for each guest cell, or None.
     :raises TooManyCells: where covers or ``accepts`` join more different host
         cells than can be looked at.
     """
     if _reach(fits) < len(fits):
         return None
-    if not (covers or accepts):
+    if not (covers or accepts) and within == -1:
         return _matched(fits)
-    if len(fits) == _reach(fits):
+    if len(fits) == _reach(fits) and within == -1:
         return _all_taken(fits, covers, accepts)
     kept = _kept(fits, host_cells, covers)
     if len(kept) > MOST_CELLS:
@@ -110,7 +113,7 @@ def assign(
                             not m or _pack(m, kept)))
         for needed, supplies in covers
     ]
-    last = _meeting(len(kept), covers)
+    last = _meeting(len(kept), covers) & within
     for _ in range(asks):
         chosen = _first(fits, len(kept), last)
         if chosen is None:

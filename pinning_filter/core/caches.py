@@ -19,7 +19,11 @@ Core = AbstractSet[int]
 
 
 def aligned(
-    cell: HostCell, count: int, policy: ThreadPolicy, reserve: int = 0
+    cell: HostCell,
+    count: int,
+    policy: ThreadPolicy,
+    reserve: int = 0,
+    apart: bool = False,
 ) -> HostCell:
     """The host cell with its cores in the order to take them in.
 
@@ -31,9 +35,9 @@ def aligned(
     2. The domain with the lowest pCPU first; cores of no known domain last.
 
     Within a domain the host's own order stands. Room is counted in threads of
-    cores as the thread policy will take them: with ``isolate`` one of each
-    wholly free core, else as many from each core as will be taken from every
-    core used.
+    cores as the thread policy will take them: with ``isolate``, and with
+    ``prefer`` where vCPUs are kept apart, one of each wholly free core; else
+    as many from each core as will be taken from every core used.
 
     >>> cell = HostCell(0, dedicated={0, 1, 2, 3}, pinned={0},
     ...                 siblings=[{0}, {1}, {2}, {3}],
@@ -43,10 +47,11 @@ def aligned(
 
     :param count: how many dedicated vCPUs there are.
     :param reserve: how many further pCPUs the emulator threads need.
+    :param apart: whether :mod:`~pinning_filter.core.apart` will choose.
     """
     if len(cell.caches) < 2 or not count + reserve:
         return cell
-    room = _room(cell, count, policy)
+    room = _room(cell, count, policy, apart)
     domains = _domains(cell)
     cells = sorted(
         (
@@ -73,11 +78,14 @@ def _domains(cell: HostCell) -> list[list[Core]]:
 
 
 def _room(
-    cell: HostCell, count: int, policy: ThreadPolicy
+    cell: HostCell, count: int, policy: ThreadPolicy, apart: bool
 ) -> Callable[[Core], int]:
     """How many pCPUs a core has for this guest."""
     free = cell.free
-    if policy is ThreadPolicy.ISOLATE:
+    one_each = apart and policy is ThreadPolicy.PREFER
+    if one_each and sum(map(free.__ge__, cell.siblings)) < count:
+        return lambda core: len(core & free)
+    if one_each or policy is ThreadPolicy.ISOLATE:
         return lambda core: int(bool(core) and core <= free)
     lowest = 2 if policy is ThreadPolicy.REQUIRE else 1
     sizes = [len(core & free) for core in cell.siblings]

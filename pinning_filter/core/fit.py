@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from pinning_filter.core import pairs
+from pinning_filter.core import nearness, pairs
 from pinning_filter.core.assignment import (
     MOST_CELLS,
     Choices,
@@ -30,6 +30,9 @@ from pinning_filter.core.refusal import FOR_NOW, Code, Fact, Refusal
 from pinning_filter.core.request import Request
 from pinning_filter.core.strategy import SPREAD as SPREAD
 from pinning_filter.core.strategy import Strategy as Strategy
+
+#: Whether a choice of host cells, by position, has the devices.
+_Accepts = Callable[[tuple[int, ...]], bool]
 
 
 class Devices(Protocol):
@@ -136,7 +139,8 @@ def in_order(
 
     2 and 3 are turned round by ``Strategy.pack`` and ``Strategy.tight``.
     Where a guest needs every host cell the host's own order stands. Source:
-    Nova.
+    Nova. For a guest of several cells ``Strategy.near_cells`` comes between
+    1 and 2 (:mod:`~pinning_filter.core.nearness`).
     """
     if len(host.cells) <= len(request.cells):
         return host.cells
@@ -144,14 +148,18 @@ def in_order(
     pinned = request.pinned
 
     def preference(cell: HostCell) -> tuple[int, int, int]:
-        near = 0
-        if devices is not None:
-            near = devices.free(cell.id) * (-1 if devices.requested else 1)
         fullness = len(cell.free) if pinned else -cell.shared_used
         free_kib = cell.memory_kib - cell.memory_used_kib
-        return near, sign * fullness, sign * free_kib
+        return _near(cell, devices), sign * fullness, sign * free_kib
 
     return sorted(host.cells, key=preference)
+
+
+def _near(cell: HostCell, devices: Devices | None) -> int:
+    """The devices near a host cell: below 0 where they are asked for."""
+    if devices is None:
+        return 0
+    return devices.free(cell.id) * (-1 if devices.requested else 1)
 
 
 def _fit_one(
@@ -214,9 +222,9 @@ def _fit_several(
     masks = {kind: _masks(row) for kind, row in found.items()}
     fits = [masks[kind][0] for kind in kinds]
     usual = [masks[kind][1] for kind in kinds]
-    chosen = _choose(usual, ordered, request, devices)
+    chosen = _choose(usual, ordered, request, devices, strategy)
     if chosen is None and usual != fits:
-        chosen = _choose(fits, ordered, request, devices)
+        chosen = _choose(fits, ordered, request, devices, strategy)
     if chosen is None:
         facts = [
             pair._replace(guest_cell=kinds.index(kind))
@@ -278,30 +286,56 @@ def _choose(
     ordered: Sequence[HostCell],
     request: Request,
     devices: Devices | None,
+    strategy: Strategy,
 ) -> tuple[int, ...] | None:
     """Positions of host cells for the guest cells, or None."""
     count = len(ordered)
     covers = [cover for cover, _ in _network_covers(ordered, request)]
+    accepts: _Accepts | None = None
     if devices is None or not devices.requested:
-        return assign(fits, count, covers)
+        chosen = assign(fits, count, covers)
+    else:
+        chosen, accepts = _with_devices(fits, ordered, covers, devices)
+    if chosen is None or not strategy.near_cells:
+        return chosen
+    matters = -1
+    if devices is not None and accepts is not None:
+        covers += devices.covers(ordered)
+        matters = devices.matters(ordered)
 
-    def asking(
-        accepts: Callable[[Sequence[int]], bool],
-    ) -> Callable[[tuple[int, ...]], bool]:
+    def first(within: int) -> tuple[int, ...] | None:
+        return assign(
+            fits, count, covers, accepts, matters=matters, within=within
+        )
+
+    prices = [_near(cell, devices) for cell in ordered]
+    return nearness.nearer(ordered, prices, chosen, first)
+
+
+def _with_devices(
+    fits: Sequence[int],
+    ordered: Sequence[HostCell],
+    covers: Sequence[Cover],
+    devices: Devices,
+) -> tuple[tuple[int, ...] | None, _Accepts | None]:
+    """The same where the guest asks for devices, and who accepted it."""
+    count = len(ordered)
+
+    def asking(accepts: Callable[[Sequence[int]], bool]) -> _Accepts:
         return lambda chosen: accepts([ordered[c].id for c in chosen])
 
     # Most often the first choice has the devices, and costs one question.
-    chosen = assign(fits, count, covers, asking(devices.attempts[0]), asks=1)
-    if chosen is None:
-        covers += devices.covers(ordered)
-        matters = devices.matters(ordered)
-        for accepts in devices.attempts:
-            chosen = assign(
-                fits, count, covers, asking(accepts), matters=matters
-            )
-            if chosen is not None:
-                break
-    return chosen
+    first = asking(devices.attempts[0])
+    chosen = assign(fits, count, covers, first, asks=1)
+    if chosen is not None:
+        return chosen, first
+    covers = [*covers, *devices.covers(ordered)]
+    matters = devices.matters(ordered)
+    for accepts in map(asking, devices.attempts):
+        chosen = assign(fits, count, covers, accepts, matters=matters)
+        if chosen is not None:
+            return chosen, accepts
+    return None, None
 
 
 def _whole_fact(

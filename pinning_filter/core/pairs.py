@@ -7,7 +7,9 @@ is for :mod:`~pinning_filter.core.siblings`, memory for
 
 from __future__ import annotations
 
-from pinning_filter.core import caches, memory, siblings, tight
+from collections.abc import Callable
+
+from pinning_filter.core import apart, caches, memory, siblings, tight
 from pinning_filter.core.host import Host, HostCell
 from pinning_filter.core.placement import CellPlacement
 from pinning_filter.core.refusal import Code, Fact
@@ -81,9 +83,8 @@ def fit_cell(
         )
     cores = cell
     if strategy.align_caches:
-        cores = caches.aligned(cell, count, policy, reserve)
-    take = tight.take if strategy.tight else siblings.take
-    taken = take(cores, count, policy, reserve)
+        cores = caches.aligned(cell, count, policy, reserve, strategy.apart)
+    taken = _take(strategy)(cores, count, policy, reserve)
     if isinstance(taken, Fact):
         return siblings.lasting(cell, count, policy, reserve) or taken
     if request.pinned and not count and not shared:
@@ -94,6 +95,15 @@ def fit_cell(
         if over:
             return over
     return page_size, taken
+
+
+def _take(
+    strategy: Strategy,
+) -> Callable[[HostCell, int, ThreadPolicy, int], siblings.Taken | Fact]:
+    """Who chooses the pCPUs."""
+    if strategy.tight:
+        return tight.take
+    return apart.take if strategy.apart else siblings.take
 
 
 def _lasting(

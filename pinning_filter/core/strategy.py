@@ -22,6 +22,12 @@ class Strategy:
     #: Among cores that are equally good, those of as few last-level caches
     #: as can be (:mod:`~pinning_filter.core.caches`), where these are known.
     align_caches: bool = False
+    #: Of several host cells, those that are near one another first
+    #: (:mod:`~pinning_filter.core.nearness`), where distances are known.
+    near_cells: bool = False
+    #: Each vCPU on a core of its own while there are free ones
+    #: (:mod:`~pinning_filter.core.apart`), instead of siblings together.
+    apart: bool = False
 
 
 #: Nova's own preference.
