@@ -119,6 +119,26 @@ Read by nova-compute with the driver of pinning_filter only.
 """,
 )
 
+NEAREST_NUMA_CELLS = cfg.BoolOpt(
+    "nearest_numa_cells",
+    default=False,
+    help="""
+Whether a guest of several NUMA cells gets host cells that are near each other.
+
+Of the sets of host cells that it fits, that with the fewest cells on
+different sockets is taken, then that with the smallest distances, as libvirt
+reports them. This counts before how full the cells are, and after the PCI
+devices near them. Whether a guest fits never changes, only where it sits.
+Useful on hosts with more cells than sockets, as AMD EPYC with NPS2 or NPS4 and
+Intel Xeon with sub-NUMA clusters, and on those where some sockets are nearer
+to each other than others; elsewhere it makes no difference.
+
+Off by default, since guests get other host cells than Nova would give them.
+Read by nova-compute with the driver of pinning_filter, which tells the
+schedulers, so hosts may differ in it.
+""",
+)
+
 EXPLAIN_IN_FAULT = cfg.BoolOpt(
     "explain_in_fault",
     default=True,
@@ -153,6 +173,11 @@ CORE_CHOICE = cfg.StrOpt(
             "the fullest NUMA cell that has room, and in it partly used "
             "cores before free ones",
         ),
+        (
+            "spread",
+            "the NUMA cell as Nova chooses it, and in it a core for each "
+            "vCPU as long as there are free ones",
+        ),
     ],
     help="""
 Which NUMA cell and which cores of a host a guest gets, if several fit.
@@ -162,6 +187,12 @@ NUMA cells stay free for later guests, for example those with
 hw:cpu_thread_policy=require or many vCPUs. In exchange, guests share cores
 with other guests more often, unless their own policy forbids it. It goes
 well with PinningWeigher, which does the same between hosts.
+
+'spread' is for latency on hosts with SMT, where Nova refuses
+hw:cpu_thread_policy=isolate: a vCPU has its core to itself until cores run
+short. Only then are two vCPUs put on one core, those of the same guest if
+possible. Guests with hw:cpu_thread_policy=require get siblings as ever. Cores
+run short sooner, so that fewer guests with that policy fit later.
 
 Hosts whose nova-compute runs without the driver of pinning_filter use
 Nova's choice.
@@ -220,6 +251,7 @@ OPTIONS = [
     EMULATOR_THREADS_ON_FIRST_CELL,
     ALIGN_LAST_LEVEL_CACHE,
     HOLD_ORPHANED_PCPUS,
+    NEAREST_NUMA_CELLS,
     EXPLAIN_IN_FAULT,
     CORE_CHOICE,
     REMEMBERED_HOSTS,

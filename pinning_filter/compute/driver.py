@@ -66,13 +66,15 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
             "PinningLibvirtDriver %(version)s is on: guest_cpu_topology is "
             "%(topology)s, align_last_level_cache is %(align)s, "
             "guest_numa_distances is %(distances)s, "
-            "emulator_threads_on_first_cell is %(emulator)s.",
+            "emulator_threads_on_first_cell is %(emulator)s, "
+            "nearest_numa_cells is %(near)s.",
             {
                 "version": nova_stats.version(),
                 "topology": ours.guest_cpu_topology,
                 "align": ours.align_last_level_cache,
                 "distances": ours.guest_numa_distances,
                 "emulator": ours.emulator_threads_on_first_cell,
+                "near": ours.nearest_numa_cells,
             },
         )
         if ours.align_last_level_cache and not self._aligned_caches():
@@ -80,19 +82,30 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
                 "align_last_level_cache has no effect: libvirt reports no "
                 "last-level caches of this host."
             )
+        if ours.nearest_numa_cells and not self._near_distances():
+            LOG.warning(
+                "nearest_numa_cells has no effect: libvirt reports no "
+                "distances between NUMA cells of this host."
+            )
 
     def _init_host_topology(self) -> None:
         """Read the host while all its dedicated pCPUs are powered up."""
         super()._init_host_topology()
         ours = CONF.pinning_filter
-        if ours.align_last_level_cache or ours.guest_numa_distances:
+        if (
+            ours.align_last_level_cache
+            or ours.guest_numa_distances
+            or ours.nearest_numa_cells
+        ):
             _ = self._layout
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         """Nova's report, with what the schedulers are to know of us."""
         resources = super().get_available_resource(nodename)
         stats = nova_stats.write(
-            nova_stats.version(), self._aligned_caches()
+            nova_stats.version(),
+            self._aligned_caches(),
+            self._near_distances(),
         )
         resources["stats"] = {**(resources.get("stats") or {}), **stats}
         return resources
@@ -212,6 +225,16 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
             return {}
         return {
             cell.id: cell.caches for cell in self._layout.cells if cell.caches
+        }
+
+    def _near_distances(self) -> nova_stats.Distances:
+        """How far cells are, where guests are to sit on near ones."""
+        if not CONF.pinning_filter.nearest_numa_cells:
+            return {}
+        return {
+            cell.id: cell.distances
+            for cell in self._layout.cells
+            if cell.distances
         }
 
     @functools.cached_property

@@ -37,17 +37,20 @@ def strategy(node_stats: nova_stats.NodeStats | None = None) -> Strategy:
     """The preferences that ``nova.conf`` asks for, on one host.
 
     :param node_stats: what the host says: plain Nova there prefers what it
-        always does, and caches are aligned where the host aligns them. None:
-        it was not asked.
+        always does; caches are aligned, and near host cells preferred, where
+        the host does so. None: it was not asked.
     """
     compute = conf.CONF.compute
     pack = compute.packing_host_numa_cells_allocation_strategy
     if node_stats is not None and not node_stats.ours:
         return Strategy(pack=pack)
+    core_choice = conf.CONF.pinning_filter.core_choice
     return Strategy(
         pack=pack,
-        tight=conf.CONF.pinning_filter.core_choice == "tight",
+        tight=core_choice == "tight",
+        apart=core_choice == "spread",
         align_caches=node_stats is not None and node_stats.aligns,
+        near_cells=node_stats is not None and node_stats.nears,
     )
 
 
@@ -121,7 +124,7 @@ def _fit(
         host_topology, cpu_ratio, ram_ratio, networks=request.networks
     )
     placement = fit(
-        host if node_stats is None else node_stats.with_caches(host),
+        host if node_stats is None else node_stats.with_layout(host),
         request,
         devices(pci_stats, pci_requests, provider_mapping),
         strategy(node_stats),

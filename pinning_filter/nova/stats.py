@@ -17,7 +17,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from importlib import metadata
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from oslo_log import log as logging
 
@@ -30,12 +30,17 @@ LOG = logging.getLogger(__name__)
 _VERSION = "pinning_filter"
 _ALIGNS = "pinning_filter_aligns"
 _CACHES = "pinning_filter_caches"
+_DISTANCES = "pinning_filter_distances"
 _LAST_LEVEL = "last_level_cache"
 
 #: Host cell -> the sets of its pCPUs that share a last-level cache.
 Caches = Mapping[int, Sequence[AbstractSet[int]]]
 
+#: Host cell -> how far each of them is, from libvirt.
+Distances = Mapping[int, Mapping[int, int]]
+
 _UNKNOWN: Caches = {}
+_NOWHERE: Distances = {}
 
 
 class NodeStats(NamedTuple):
@@ -43,6 +48,8 @@ class NodeStats(NamedTuple):
 
     version: str | None = None  #: of this project there; None: plain Nova
     caches: Caches = _UNKNOWN  #: those that it aligns to; empty: it does not
+    #: Those by which it chooses near host cells; empty: it does not.
+    distances: Distances = _NOWHERE
 
     @property
     def ours(self) -> bool:
@@ -54,13 +61,21 @@ class NodeStats(NamedTuple):
         """Whether guests there are aligned to last-level caches."""
         return bool(self.caches)
 
-    def with_caches(self, host: Host) -> Host:
+    @property
+    def nears(self) -> bool:
+        """Whether guests of several cells get host cells that are near."""
+        return bool(self.distances)
+
+    def with_layout(self, host: Host) -> Host:
         """The host with what Nova did not report of it."""
-        if not self.caches:
+        if not (self.caches or self.distances):
             return host
         return host._replace(
             cells=[
-                cell._replace(caches=self.caches.get(cell.id, ()))
+                cell._replace(
+                    caches=self.caches.get(cell.id, ()),
+                    distances=self.distances.get(cell.id, {}),
+                )
                 for cell in host.cells
             ]
         )
@@ -83,17 +98,29 @@ def version() -> str:
         return "unknown"  # on the path all the same: a bare source tree
 
 
-def write(version: str, caches: Caches) -> dict[str, str]:
+def write(
+    version: str, caches: Caches, distances: Distances = _NOWHERE
+) -> dict[str, str]:
     """The strings for ``stats``.
 
     >>> write("1.0", {0: [{0, 1}, {2, 3}]})["pinning_filter_caches"]
     '0:0-1 2-3'
+    >>> far = {0: {0: 10, 1: 21}, 1: {0: 21, 1: 10}}
+    >>> write("1.0", {}, far)["pinning_filter_distances"]
+    '0:0=10 1=21;1:0=21 1=10'
     """
     stats = {_VERSION: version, _ALIGNS: _LAST_LEVEL if caches else ""}
     if caches:
         stats[_CACHES] = ";".join(
             f"{cell}:" + " ".join(map(cpuset.format, banks))
             for cell, banks in sorted(caches.items())
+        )
+    if distances:
+        stats[_DISTANCES] = ";".join(
+            f"{cell}:" + " ".join(f"{to}={value}" for to, value in far)
+            for cell, far in sorted(
+                (cell, sorted(row.items())) for cell, row in distances.items()
+            )
         )
     return stats
 
@@ -102,31 +129,53 @@ def fingerprint(stats: Mapping[str, str | None] | None) -> object:
     """What of ``stats`` makes a difference: equal where they say the same."""
     if not stats:
         return stats is None
-    return stats.get(_VERSION), stats.get(_CACHES)
+    return stats.get(_VERSION), stats.get(_CACHES), stats.get(_DISTANCES)
 
 
 def read(stats: Mapping[str, str | None] | None) -> NodeStats:
     """What ``stats`` say; whatever makes no sense is taken for not said."""
     if not isinstance(stats, Mapping) or stats.get(_VERSION) is None:
         return NO_STATS
-    version, caches = str(stats[_VERSION]), stats.get(_CACHES)
-    if not caches:
-        return NodeStats(version)
-    return _parse_caches(version, str(caches))
+    return _parse(
+        *(str(stats.get(key) or "") for key in (_VERSION, _CACHES, _DISTANCES))
+    )
 
 
 @functools.lru_cache(maxsize=256)
-def _parse_caches(version: str, text: str) -> NodeStats:
+def _parse(version: str, caches: str, distances: str) -> NodeStats:
     """Hosts of one model say the same, so few texts are ever read."""
-    caches = {}
+    return NodeStats(
+        version,
+        _by_cell("caches", caches, _banks),
+        _by_cell("distances", distances, _row),
+    )
+
+
+_What = TypeVar("_What")
+
+
+def _by_cell(
+    what: str, text: str, read_one: Callable[[str], _What]
+) -> Mapping[int, _What]:
+    """A part for each host cell; nothing if any of them makes no sense."""
     try:
-        for part in text.split(";"):
-            cell, _, banks = part.partition(":")
-            caches[int(cell)] = tuple(map(cpuset.parse, banks.split()))
+        found = {}
+        for part in text.split(";") if text else ():
+            cell, _, said = part.partition(":")
+            found[int(cell)] = read_one(said)
     except ValueError as error:
-        LOG.warning("The caches that a compute node reports: %s", error)
-        return NodeStats(version)
-    return NodeStats(version, caches)
+        LOG.warning("The %s that a compute node reports: %s", what, error)
+        return {}
+    return found
+
+
+def _banks(text: str) -> Sequence[AbstractSet[int]]:
+    return tuple(map(cpuset.parse, text.split()))
+
+
+def _row(text: str) -> Mapping[int, int]:
+    pairs = (each.partition("=") for each in text.split())
+    return {int(cell): int(value) for cell, _, value in pairs}
 
 
 @contextlib.contextmanager

@@ -269,7 +269,7 @@ def _fit(
     )
     request = terms.request
     if terms.node_stats.caches:
-        host = terms.node_stats.with_caches(host)
+        host = terms.node_stats.with_layout(host)
     if not terms.stock or (devices is None and len(request.cells) == 1):
         return fit(host, request, devices, terms.strategy)
 

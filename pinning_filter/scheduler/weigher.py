@@ -151,7 +151,7 @@ def _asked(state: Any, question: Question) -> answers.Answer | None:
     candidates = getattr(state, "allocation_candidates", None)
     mapping = candidates[0]["mappings"] if candidates else None
     placement = fit(
-        terms.node_stats.with_caches(host),
+        terms.node_stats.with_layout(host),
         terms.request,
         nova_fit.devices(
             nova_fit.claimed_stats(state.pci_stats, question.pci_requests),

@@ -12,6 +12,7 @@ import pytest
 from lxml import etree
 
 from pinning_filter.core import cpuset, synthetic
+from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
 from pinning_filter.scheduler.filter import PinningFilter
 from tests.functional import worlds
@@ -135,6 +136,68 @@ def test_caches_are_aligned_and_the_scheduler_knows(cloud, predicted):
     check(cloud, second, predicted)
     assert set(first.pinning.values()) < set(range(8))
     assert set(second.pinning.values()) < set(range(8, 16))
+
+
+def _four_sockets_in_pairs():
+    """Of eight cells, of which those of a pair are near each other."""
+    made = synthetic.host("cell:8 core:2 pu:2")
+    return Host(
+        [
+            cell._replace(
+                socket=cell.id // 2,
+                distances={
+                    other.id: 10
+                    if other is cell
+                    else 11 + 10 * (cell.id // 2 != other.id // 2)
+                    for other in made.cells
+                },
+            )
+            for cell in made.cells
+        ]
+    )
+
+
+def test_it_does_where_near_cells_are_preferred(cloud, predicted):
+    cloud.configure("pinning_filter", nearest_numa_cells=True)
+    dice = random.Random(6)
+    hosts = [_four_sockets_in_pairs() for _ in range(2)]
+    assert walk(cloud, dice, predicted, hosts) > 2
+
+
+def test_near_cells_are_preferred_and_the_scheduler_knows(cloud, predicted):
+    cloud.configure("pinning_filter", nearest_numa_cells=True)
+    cloud.add_compute("one", _four_sockets_in_pairs())
+    one = cloud.flavor(1, hw__cpu_policy="dedicated")
+    two = cloud.flavor(2, hw__cpu_policy="dedicated", hw__numa_nodes="2")
+    first, second = cloud.boot(one), cloud.boot(two)
+    check(cloud, second, predicted)
+    # Nova would take the cells 1 and 2, the emptiest.
+    assert first.pinning == {0: 0}
+    assert {pcpu // 4 for pcpu in second.pinning.values()} == {1, 0}
+
+
+@pytest.mark.parametrize("near", [False, True], ids=["plain", "near"])
+def test_it_does_where_vcpus_are_spread(cloud, predicted, near):
+    cloud.configure(
+        "pinning_filter", core_choice="spread", nearest_numa_cells=near
+    )
+    dice = random.Random(7)
+    hosts = [worlds.host(dice) for _ in range(2)]
+    assert walk(cloud, dice, predicted, hosts) > 2
+
+
+def test_vcpus_are_spread_over_cores(cloud, predicted):
+    cloud.configure("pinning_filter", core_choice="spread")
+    cloud.add_compute("one", synthetic.host("cell:1 core:4 pu:2"))
+    flavor = cloud.flavor(2, hw__cpu_policy="dedicated")
+    servers = [cloud.boot(flavor) for _ in range(3)]
+    for server in servers:
+        check(cloud, server, predicted)
+    cores = [
+        {pcpu // 2 for pcpu in server.pinning.values()} for server in servers
+    ]
+    assert [len(each) for each in cores] == [2, 2, 2]
+    assert cores[0].isdisjoint(cores[1])
 
 
 @pytest.mark.parametrize("align", [False, True], ids=["plain", "aligned"])

@@ -200,7 +200,7 @@ def _host(
             topology, node.cpu_allocation_ratio, node.ram_allocation_ratio
         )
         # And what whoever reads a dump insists on.
-        return _plain(node_stats.with_caches(host)).check(), ""
+        return _plain(node_stats.with_layout(host)).check(), ""
     except Exception as error:
         # One bad row must not cost the others, whatever is wrong with it.
         return None, one_line(f"its NUMA topology cannot be read: {error}")

@@ -183,6 +183,16 @@ def test_a_host_that_does_not_align_keeps_its_caches_to_itself():
     assert nova_stats.read(report("amd-l3")).caches == {}
 
 
+def test_the_report_of_a_host_that_prefers_near_cells_has_distances():
+    told = nova_stats.read(report("2-cells-smt", nearest_numa_cells=True))
+    assert told.distances == {0: {0: 10, 1: 21}, 1: {0: 21, 1: 10}}
+
+
+def test_a_host_that_does_not_keeps_its_distances_to_itself():
+    told = nova_stats.read(report("2-cells-smt", guest_numa_distances=True))
+    assert told.distances == {}
+
+
 def said_at_start(reported, caplog, **ours):
     """What the driver logs when nova-compute has made it ready."""
     caplog.set_level("INFO", "pinning_filter")
@@ -208,7 +218,7 @@ def test_the_log_says_that_the_driver_is_on(caplog):
             f"PinningLibvirtDriver {nova_stats.version()} is on: "
             "guest_cpu_topology is mirror, align_last_level_cache is True, "
             "guest_numa_distances is False, emulator_threads_on_first_cell "
-            "is False.",
+            "is False, nearest_numa_cells is False.",
         )
     ]
 
@@ -220,3 +230,15 @@ def test_caches_that_are_to_be_aligned_and_are_not_known_are_warned_of(caplog):
     said = said_at_start(reported, caplog, align_last_level_cache=True)
     assert [level for level, _ in said] == ["INFO", "WARNING"]
     assert "align_last_level_cache has no effect" in said[1][1]
+
+
+def test_distances_that_are_to_be_used_and_are_not_known_are_warned_of(caplog):
+    reported = re.sub(
+        b"<distances>.*?</distances>",
+        b"",
+        capabilities("2-cells-smt"),
+        flags=re.DOTALL,
+    )
+    said = said_at_start(reported, caplog, nearest_numa_cells=True)
+    assert [level for level, _ in said] == ["INFO", "WARNING"]
+    assert "nearest_numa_cells has no effect" in said[1][1]
