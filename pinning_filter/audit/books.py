@@ -6,7 +6,7 @@ the Placement API nothing is said where the snapshot has nothing from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from pinning_filter.audit.findings import Code, Finding, command
@@ -20,12 +20,15 @@ _RESTART = "systemctl restart nova-compute"
 
 
 def findings(
-    snapshot: Snapshot, nodes: Iterable[Node] | None = None
+    snapshot: Snapshot,
+    nodes: Iterable[Node] | None = None,
+    observed: Container[str] = (),
 ) -> Iterator[Finding]:
     """Every disagreement, host by host.
 
     :param nodes: those of the snapshot to look at, perhaps with a progress
         bar around; None: all.
+    :param observed: hosts of which more is known than they say themselves.
     """
     special = frozenset(
         flavor.name
@@ -34,23 +37,14 @@ def findings(
     )
     for node in snapshot.nodes if nodes is None else nodes:
         yield from _unreadable(node)
+        if node.name not in observed:
+            yield from _of_itself(node)
         if node.host is not None and not node.problem:
             guests = (*node.guests, *node.held)
             yield from _among_guests(node, node.host, guests)
             if not node.unplaced:
                 yield from _record(node, node.host, guests)
         yield from _allocations(node, snapshot.moving, special)
-
-
-def confirmed(
-    first: Iterable[Finding], second: Iterable[Finding]
-) -> list[Finding]:
-    """Findings of the second pass that the first one had, too.
-
-    What is just being built, moved or deleted is in one of them only.
-    """
-    before = set(first)
-    return [finding for finding in second if finding in before]
 
 
 def _unreadable(node: Node) -> Iterator[Finding]:
@@ -65,6 +59,20 @@ def _unreadable(node: Node) -> Iterator[Finding]:
             "a placement on this host", each.why, _move(each.id),
             each.id, each.name,
         )
+
+
+def _of_itself(node: Node) -> Iterator[Finding]:
+    """What its nova-compute found there, of which the codes are known."""
+    codes = node.found.codes if node.found else {}
+    for code in Code:
+        if code.value in codes:
+            pcpus = frozenset(codes[code.value])
+            yield Finding(
+                code, node.name, "nothing found by nova-compute there",
+                f"found on {cpuset.named(pcpus)}" if pcpus else "found",
+                command("ssh", node.name, "pinning-filter", "audit"),
+                pcpus=pcpus,
+            )
 
 
 def _among_guests(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import shlex
+from collections.abc import Iterable
 
 
 class Severity(enum.Enum):
@@ -99,6 +100,17 @@ class Finding:
     name: str = dataclasses.field(default="", compare=False)
     #: pCPUs of pinned guests that it is about, where it is about any.
     pcpus: frozenset[int] = frozenset()
+
+
+def confirmed(
+    first: Iterable[Finding], second: Iterable[Finding]
+) -> list[Finding]:
+    """Findings of the second pass that the first one had, too.
+
+    What is just being built, moved or deleted is in one of them only.
+    """
+    before = set(first)
+    return [finding for finding in second if finding in before]
 
 
 def command(*words: str) -> str:

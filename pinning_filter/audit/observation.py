@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pinning_filter.core.errors import Invalid
@@ -19,10 +20,13 @@ from pinning_filter.kernel import host as kernel_host
 from pinning_filter.kernel.files import HERE, Roots
 from pinning_filter.libvirt import running
 from pinning_filter.libvirt.running import Running
+from pinning_filter.nova import config
 
 #: libvirt's ``VIR_CONNECT_LIST_DOMAINS_ACTIVE`` and
 #: ``VIR_DOMAIN_XML_INACTIVE``, as its ABI has them.
 _ACTIVE = 1
+#: Texts of so many domains are remembered, some KiB each.
+_DOMAINS = 512
 _INACTIVE = 2
 
 
@@ -34,6 +38,18 @@ class Settings(NamedTuple):
     shared: frozenset[int] | None = None
     #: Whether Nova switches dedicated pCPUs off that nobody is pinned to.
     power_managed: bool = False
+
+
+def configured(roots: Roots = HERE) -> Settings:
+    """What the nova.conf says that was read.
+
+    :raises Exception: Nova's, for a set that names no pCPUs.
+    """
+    sets = config.cpu_sets()
+    dedicated = sets.dedicated
+    if dedicated is None:
+        dedicated = kernel_host.read(roots).online or frozenset()
+    return Settings(dedicated, sets.shared, sets.power_managed)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,14 +86,19 @@ class Observation:
 class Observer:
     """Looks at this machine, and remembers which process is whose.
 
-    :param connection: to libvirt, of libvirt-python.
+    :param connect: the way to libvirt-python's connection, asked for at
+        every look: libvirt may have been started anew.
     :param roots: the kernel's files.
     """
 
-    def __init__(self, connection: Any, roots: Roots = HERE) -> None:
-        self._connection = connection
+    def __init__(
+        self, connect: Callable[[], Any], roots: Roots = HERE
+    ) -> None:
+        self._connect = connect
         self._roots = roots
         self._processes: dict[str, int] = {}
+        # From one look to the next a domain's XML hardly ever changes.
+        self._read = functools.lru_cache(maxsize=_DOMAINS)(running.read)
 
     def look(
         self, host: str, settings: Settings, *, memory: bool = False
@@ -106,10 +127,10 @@ class Observer:
     def _running(
         self, unread: dict[str, str]
     ) -> Iterator[tuple[Running, Running | None]]:
-        for domain in self._connection.listAllDomains(_ACTIVE):
+        for domain in self._connect().listAllDomains(_ACTIVE):
             name = str(domain.name())
             try:
-                live = running.read(domain.XMLDesc(0))
+                live = self._read(domain.XMLDesc(0))
             except Invalid as error:
                 unread[name] = str(error)
                 continue
@@ -122,7 +143,7 @@ class Observer:
             defined = None
             with contextlib.suppress(Exception):
                 if domain.isPersistent():
-                    defined = running.read(domain.XMLDesc(_INACTIVE))
+                    defined = self._read(domain.XMLDesc(_INACTIVE))
             yield live, defined
 
     def _domain(

@@ -242,7 +242,7 @@ def _compare(
     snapshot: Snapshot, observed: Mapping[str, Observation]
 ) -> list[Finding]:
     nodes = progress.bar(snapshot.nodes, "Comparing")
-    found = [*books.findings(snapshot, nodes)]
+    found = [*books.findings(snapshot, nodes, observed)]
     for node in snapshot.nodes:
         if seen := observed.get(node.name):
             found += joined.findings(node, seen, snapshot.moving)

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
-from pinning_filter.audit import books, node, observed_file
-from pinning_filter.audit.findings import Finding, Severity
+from pinning_filter.audit import node, observed_file
+from pinning_filter.audit.findings import Finding, Severity, confirmed
 from pinning_filter.audit.observation import Observation
 from pinning_filter.cli import progress
 from pinning_filter.cli.inputs import cloud as cloud_inputs
@@ -89,7 +89,7 @@ def twice(
         with progress.spinner("Waiting for the second look"):
             time.sleep(wait)
         seen, second = look()
-        found = books.confirmed(found, second)
+        found = confirmed(found, second)
     # A stable sort: within a severity they stay in the order of hosts.
     found.sort(key=lambda each: each.code.severity is not Severity.CRITICAL)
     return seen, found

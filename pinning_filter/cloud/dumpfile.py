@@ -20,6 +20,7 @@ from pinning_filter.cloud.snapshot import (
     Flavor,
     Node,
     Provider,
+    SelfFound,
     Snapshot,
 )
 from pinning_filter.core import cpuset
@@ -109,6 +110,13 @@ def _write_node(node: Node) -> dict[str, Any]:
         "held": [_write_guest(guest) for guest in node.held],
         "strategy": node.strategy and _fields(node.strategy),
         "plain_nova": node.plain_nova,
+        "found": node.found and {
+            "number": node.found.number,
+            "codes": {
+                code: cpuset.format(pcpus)
+                for code, pcpus in sorted(node.found.codes.items())
+            },
+        },
     }
 
 
@@ -244,7 +252,7 @@ def _validator() -> Any:
 
 
 #: Guests of a flavor say the same, and so do hosts of a model.
-_cpus = functools.lru_cache(maxsize=4096)(cpuset.parse)
+_cpus = cpuset.parsed
 
 
 def _read_node(data: Mapping[str, Any], elsewhere: dict[str, str]) -> Node:
@@ -298,7 +306,19 @@ def _read_node(data: Mapping[str, Any], elsewhere: dict[str, str]) -> Node:
         pci_pools=tuple(data["pci_pools"]),
         strategy=strategy and Strategy(**strategy),
         plain_nova=data.get("plain_nova", False),
+        found=_read_found(data.get("found")),
     )
+
+
+def _read_found(data: Mapping[str, Any] | None) -> SelfFound | None:
+    """What cannot be is taken for not said."""
+    if data is None:
+        return None
+    try:
+        codes = {code: _cpus(pcpus) for code, pcpus in data["codes"].items()}
+    except ValueError:
+        return None
+    return SelfFound(data["number"], codes)
 
 
 def _read_host(data: Mapping[str, Any]) -> tuple[Host | None, str]:
@@ -392,5 +412,5 @@ def _placed_guest(data: Mapping[str, Any], host: Host) -> Guest:
         data["name"],
         data["flavor"],
         data["fixed"],
-        data["runs"],
+        data.get("runs", True),
     )

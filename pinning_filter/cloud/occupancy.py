@@ -23,8 +23,9 @@ class PcpuState(str, enum.Enum):
     VCPU = "vcpu"  #: a guest's vCPU
     EMULATOR = "emulator"  #: a guest's emulator threads
     IDLE = "idle"  #: kept idle beside a guest's vCPU (isolate)
-    TWICE = "twice"  #: held by several guests, which cannot be
+    TWICE = "twice"  #: held by several guests, or another runs there
     OUTSIDE = "outside"  #: a guest's vCPU, on a pCPU that is not dedicated
+    ORPHAN = "orphan"  #: a guest runs there that Nova does not know
     TAKEN = "taken"  #: pinned, by a guest that is not known here
     SHARED = "shared"  #: for floating vCPUs
     CLOSED = "closed"  #: not for guests
@@ -93,6 +94,12 @@ def pcpu_uses(node: Node) -> dict[int, PcpuUse]:
             state = _CONFLICTS[conflict.kind]
             for pcpu in conflict.cpus & made.keys():
                 made[pcpu] = made[pcpu]._replace(state=state)
+    for pcpu in node.found.others_there if node.found else ():
+        if use := made.get(pcpu):
+            alone = use.guest is None
+            made[pcpu] = use._replace(
+                state=PcpuState.ORPHAN if alone else PcpuState.TWICE
+            )
     return dict(sorted(made.items()))
 
 

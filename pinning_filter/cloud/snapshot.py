@@ -38,6 +38,37 @@ class Aggregate:
     metadata: Mapping[str, str]
 
 
+#: What an audit calls it where others run on a pCPU than its holder.
+OTHERS_THERE = ("pcpu-run-twice", "domain-unknown")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SelfFound:
+    """What a compute node with the driver found of itself."""
+
+    number: int
+    #: Code of what was found -> pCPUs of pinned guests that it is about.
+    codes: Mapping[str, AbstractSet[int]]
+
+    @property
+    def others_there(self) -> AbstractSet[int]:
+        """pCPUs that run somebody else than Nova's tables say, or another."""
+        return frozenset[int]().union(
+            *(self.codes.get(code, ()) for code in OTHERS_THERE)
+        )
+
+    @property
+    def clause(self) -> str:
+        """As a sentence has it.
+
+        >>> SelfFound(2, {"pin-changed": frozenset({1})}).clause
+        'found 2 disagreements of its own (pin-changed)'
+        """
+        what = "disagreement" if self.number == 1 else "disagreements"
+        codes = ", ".join(sorted(self.codes))
+        return f"found {self.number} {what} of its own ({codes})"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
     """A compute node, and what was seen of it."""
@@ -66,6 +97,7 @@ class Node:
     #: What claims there prefer, those of plain Nova or ours; None: not known.
     strategy: Strategy | None = None
     plain_nova: bool = False  #: whether claims there are known to be Nova's
+    found: SelfFound | None = None  #: None: it does not look at itself
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ A thin layer: Nova's driver does everything, and this one
 * installs our fit, so that the claims on this compute node are its,
 * tells the schedulers so (``pinning_filter.nova.stats``),
 * keeps the pCPUs of running guests that Nova does not know (``orphans``),
+* looks at its own host, and tells what is wrong there (``watch``),
 * hands every guest XML that Nova makes to ``guest_xml``, with the placement
   that was claimed, and the pinning for a live migration likewise.
 
@@ -23,7 +24,7 @@ from nova.virt.libvirt import utils as libvirt_utils
 from oslo_log import log as logging
 
 from pinning_filter import opts
-from pinning_filter.compute import claims, guest_xml, orphans
+from pinning_filter.compute import claims, guest_xml, orphans, watch
 from pinning_filter.core.errors import Invalid
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import Placement
@@ -58,6 +59,9 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
             if CONF.pinning_filter.hold_orphaned_pcpus
             else None
         )
+        watch.install()
+        #: What this compute node finds of itself.
+        self.watch = watch.Watch(lambda: self._host.get_connection())
 
     def init_host(self, host: str) -> None:
         super().init_host(host)
@@ -107,7 +111,10 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
             self._aligned_caches(),
             self._near_distances(),
         )
-        resources["stats"] = {**(resources.get("stats") or {}), **stats}
+        found = self.watch.look(nodename)
+        resources["stats"] = {
+            **(resources.get("stats") or {}), **stats, **found
+        }
         return resources
 
     def _get_guest_xml(

@@ -6,6 +6,7 @@ options: ids and inclusive ranges separated by commas, ``^`` takes away.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from pinning_filter.core.text import MOST_SHOWN, shown
@@ -60,6 +61,10 @@ def parse(text: str) -> frozenset[int]:
             )
         target.update(range(low, high + 1))
     return frozenset(included - excluded)
+
+
+#: The same, remembered: guests of a flavor and hosts of a model say the same.
+parsed = functools.lru_cache(maxsize=4096)(parse)
 
 
 def _id(text: str) -> int:

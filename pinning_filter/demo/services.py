@@ -11,6 +11,7 @@ import contextlib
 import functools
 import itertools
 import os
+import pathlib
 import pkgutil
 import queue
 import sys
@@ -26,6 +27,7 @@ from nova.tests.functional.libvirt import base
 from pinning_filter.compute import launcher
 from pinning_filter.demo import locks
 from pinning_filter.demo.machine import Connection, machine_of
+from pinning_filter.kernel.files import Roots
 from pinning_filter.nova import releases
 
 #: The filter of this project, as ``enabled_filters`` names it.
@@ -176,6 +178,10 @@ _STUBS: dict[str, Any] = {
     ),
     "nova.virt.libvirt.driver.LibvirtDriver._get_vcpu_available": (
         lambda driver: set(machine_of(driver._host).shared)
+    ),
+    # And this machine's kernel is none of theirs.
+    "pinning_filter.compute.watch.HERE": Roots(
+        *itertools.repeat(pathlib.Path(os.devnull), len(Roots._fields))
     ),
     # Nova runs "uptime", which a machine with little installed has not.
     "nova.virt.libvirt.driver.LibvirtDriver.get_host_uptime": (

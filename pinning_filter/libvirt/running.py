@@ -168,7 +168,7 @@ class _Reader:
         if text is None:
             return None
         try:
-            return cpuset.parse(text)
+            return cpuset.parsed(text)
         except ValueError as error:
             self._problems.append(str(error))
             return None

@@ -7,7 +7,7 @@ twice for that reason. Whoever reads a cloud again and again has looked before.
 from __future__ import annotations
 
 from pinning_filter.audit import books
-from pinning_filter.audit.findings import Finding
+from pinning_filter.audit.findings import Finding, confirmed
 from pinning_filter.cloud.snapshot import Snapshot
 
 
@@ -27,4 +27,4 @@ class Drift:
         before, self._before = self._before, found
         if not self._live or not found:
             return found
-        return None if before is None else books.confirmed(before, found)
+        return None if before is None else confirmed(before, found)

@@ -31,6 +31,7 @@ _VERSION = "pinning_filter"
 _ALIGNS = "pinning_filter_aligns"
 _CACHES = "pinning_filter_caches"
 _DISTANCES = "pinning_filter_distances"
+_FINDINGS = "pinning_filter_findings"
 _LAST_LEVEL = "last_level_cache"
 
 #: Host cell -> the sets of its pCPUs that share a last-level cache.
@@ -123,6 +124,43 @@ def write(
             )
         )
     return stats
+
+
+class Findings(NamedTuple):
+    """What a compute node found when it looked at itself."""
+
+    number: int
+    #: What was found -> the pCPUs of pinned guests that it is about.
+    codes: Mapping[str, AbstractSet[int]]
+
+
+def write_findings(found: Findings) -> dict[str, str]:
+    """The string for ``stats``; it is there where nothing was found, too.
+
+    >>> write_findings(Findings(3, {"a": {1, 2}, "b": set()}))
+    {'pinning_filter_findings': '3 a=1-2 b='}
+    """
+    codes = (
+        f"{code}={cpuset.format(pcpus)}"
+        for code, pcpus in sorted(found.codes.items())
+    )
+    return {_FINDINGS: " ".join((str(found.number), *codes))}
+
+
+def read_findings(stats: Mapping[str, str | None] | None) -> Findings | None:
+    """What ``stats`` say of that; None: nothing, or what makes no sense."""
+    text = stats.get(_FINDINGS) if isinstance(stats, Mapping) else None
+    if not text:
+        return None
+    number, *codes = str(text).split()
+    try:
+        pairs = (each.partition("=")[::2] for each in codes)
+        return Findings(
+            int(number), {code: cpuset.parse(pcpus) for code, pcpus in pairs}
+        )
+    except ValueError as error:
+        LOG.warning("What a compute node found of itself: %s", error)
+        return None
 
 
 def fingerprint(stats: Mapping[str, str | None] | None) -> object:

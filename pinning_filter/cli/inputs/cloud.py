@@ -159,6 +159,11 @@ def report_incomplete(snapshot: Snapshot) -> bool:
                 f"host {node.name}, server {name}: {each.why}; where it sits "
                 "is not known"
             )
+        if node.found and node.found.number:
+            warn(
+                f"host {node.name}: nova-compute there {node.found.clause}; "
+                "pinning-filter audit tells more"
+            )
         if node.host is not None:
             names = {each.id: each.name or each.id for each in node.guests}
             for conflict in conflicts.of(node.host, node.guests):

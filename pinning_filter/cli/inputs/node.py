@@ -10,10 +10,9 @@ import importlib
 from collections.abc import Sequence
 
 from pinning_filter.audit import observed_file
-from pinning_filter.audit.observation import Observation, Observer, Settings
+from pinning_filter.audit.observation import Observation, Observer, configured
 from pinning_filter.core.errors import InputError
 from pinning_filter.core.text import one_line
-from pinning_filter.kernel import host as kernel_host
 from pinning_filter.nova import config
 
 
@@ -26,29 +25,25 @@ class Here:
     def __init__(self, args: argparse.Namespace) -> None:
         try:
             config.read(args.config_file, args.config_dir)
-            self._sets = config.cpu_sets()
+            self._settings = configured()
             self._host, uri = config.host_and_libvirt()
         except Exception as error:
             # oslo.config's and Nova's, which say what is wrong.
             raise InputError(
                 f"nova.conf cannot be read: {one_line(str(error))}"
             ) from error
-        self._observer = Observer(_connect(uri))
+        connection = _connect(uri)
+        self._observer = Observer(lambda: connection)
 
     def look(self) -> Observation:
         """What is there now, guests' memory included.
 
         :raises InputError: if libvirt does not answer.
         """
-        online = kernel_host.read().online or frozenset()
-        sets = self._sets
-        settings = Settings(
-            online if sets.dedicated is None else sets.dedicated,
-            sets.shared,
-            sets.power_managed,
-        )
         try:
-            return self._observer.look(self._host, settings, memory=True)
+            return self._observer.look(
+                self._host, self._settings, memory=True
+            )
         except Exception as error:
             raise InputError(f"libvirt: {one_line(str(error))}") from error
 

@@ -28,6 +28,7 @@ from pinning_filter.core.text import one_line
 _COLOURS = ("green", "yellow", "blue", "magenta", "cyan", "red")
 _MARKS = {
     PcpuState.FREE: ".",
+    PcpuState.ORPHAN: "@",
     PcpuState.TAKEN: "#",
     PcpuState.SHARED: "~",
     PcpuState.CLOSED: "x",
@@ -35,9 +36,10 @@ _MARKS = {
 _MEANINGS = {
     PcpuState.EMULATOR: ("*", "after a letter: that guest's emulator threads"),
     PcpuState.IDLE: ("-", "after a letter: idle, its core is that guest's"),
-    PcpuState.TWICE: ("!", "after a letter: another server holds it, too"),
+    PcpuState.TWICE: ("!", "after a letter: another guest is there, too"),
     PcpuState.OUTSIDE: ("?", "after a letter: it is not dedicated"),
     PcpuState.FREE: (".", "free"),
+    PcpuState.ORPHAN: ("@", "a guest runs there that Nova does not know"),
     PcpuState.TAKEN: ("#", "taken by a guest that is not known here"),
     PcpuState.SHARED: ("~", "for floating vCPUs"),
     PcpuState.CLOSED: ("x", "not for guests"),

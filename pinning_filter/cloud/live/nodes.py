@@ -15,7 +15,7 @@ from nova import conf, context, objects
 
 from pinning_filter.cloud.closed import Kind, clause
 from pinning_filter.cloud.live import guests, moves, reading
-from pinning_filter.cloud.snapshot import Aggregate, Node, Provider
+from pinning_filter.cloud.snapshot import Aggregate, Node, Provider, SelfFound
 from pinning_filter.core.host import Host
 from pinning_filter.core.text import one_line
 from pinning_filter.fleet.hosts import Guest, Unplaced
@@ -142,7 +142,14 @@ def _node(
         pci_pools=tuple(_pools(node)),
         strategy=nova_fit.strategy(node_stats),
         plain_nova=not node_stats.ours,
+        found=_found(node),
     )
+
+
+def _found(node: objects.ComputeNode) -> SelfFound | None:
+    """What the compute node found of itself, if it looks."""
+    said = nova_stats.read_findings(node.stats if "stats" in node else None)
+    return said and SelfFound(said.number, said.codes)
 
 
 def _with_guests(

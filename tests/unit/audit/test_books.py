@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pinning_filter.audit import books
+from pinning_filter.audit import books, findings
 from pinning_filter.audit.findings import Code
 from pinning_filter.cloud.snapshot import (
     Flavor,
@@ -325,12 +325,12 @@ def test_what_a_move_holds_is_taken():
 def test_what_one_pass_found_and_the_other_did_not_is_no_finding():
     first = list(books.findings(Snapshot((repinned(two(), 1, {0: 1}),))))
     second = list(books.findings(Snapshot((repinned(two(), 1, {0: 0}),))))
-    assert [each.code for each in books.confirmed(first, first)] == [
+    assert [each.code for each in findings.confirmed(first, first)] == [
         each.code for each in first
     ]
     assert Code.PCPU_HELD_TWICE in {each.code for each in first}
     assert Code.PCPU_HELD_TWICE not in {
-        each.code for each in books.confirmed(first, second)
+        each.code for each in findings.confirmed(first, second)
     }
 
 

@@ -65,7 +65,7 @@ def process(tmp_path, **pins):
 
 def look(tmp_path, *domains, **options):
     roots = trees.machine(tmp_path)
-    observer = Observer(FakeConnection(*domains), roots)
+    observer = Observer(lambda: FakeConnection(*domains), roots)
     return observer.look("a", settings(), **options)
 
 

@@ -70,7 +70,7 @@ def pinned(virsh):
 @pytest.fixture
 def look(virsh):
     """Look, with every domain that is kept taken for Nova's."""
-    observer = observation.Observer(ByVirsh(virsh))
+    observer = observation.Observer(lambda: ByVirsh(virsh))
 
     def look():
         return observer.look("a", SETTINGS, memory=True)

@@ -148,13 +148,14 @@
   const meanings = {
     free: "free", taken: "taken by a guest that is not known here",
     shared: "for floating vCPUs", closed: "not for guests",
+    orphan: "a guest runs there that Nova does not know",
   };
   const signs = {
     vcpu: "A0: vCPU 0 of guest A", emulator: "em: emulator threads",
-    twice: "!: held by another guest, too", outside: "?: not dedicated",
+    twice: "!: another guest is there, too", outside: "?: not dedicated",
     idle: "-: kept idle beside a guest", free: "empty: free",
     taken: `#: ${meanings.taken}`, shared: `~: ${meanings.shared}`,
-    closed: `x: ${meanings.closed}`,
+    closed: `x: ${meanings.closed}`, orphan: `@: ${meanings.orphan}`,
   };
 
   function tell(host, use) {
@@ -194,7 +195,7 @@
       button.type = "button";
       button.tabIndex = -1;
       const text = guest === null
-        ? { free: "", taken: "#", shared: "~", closed: "x" }[state]
+        ? { free: "", taken: "#", shared: "~", closed: "x", orphan: "@" }[state]
         : letter(guest) + {
           vcpu, emulator: " em", idle: " -", twice: "!", outside: "?",
         }[state];
