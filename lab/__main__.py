@@ -120,11 +120,22 @@ def discover(name: str) -> None:
 
 def start_node() -> None:
     """Start the second compute node: two cells, SMT; the lab runs already."""
+    start_one_node(node_layout.FIRST)
+
+
+def start_nodes() -> None:
+    """Start a third as well, which its servers can move to."""
+    for each in node_layout.NODES:
+        start_one_node(each)
+
+
+def start_one_node(which: node_layout.Node) -> None:
+    """Start one of the emulated compute nodes."""
     begin = time.monotonic()
-    node.up()
-    discover(node_layout.NAME)
+    node.up(which)
+    discover(which.name)
     steps.say(f"Done in {time.monotonic() - begin:.0f} s. A shell there: "
-              "python3 -m lab ssh")
+              f"python3 -m lab ssh --node {which.name}")
 
 
 def stop() -> None:
@@ -156,7 +167,8 @@ def test(*arguments: str) -> None:
 def known_daemons() -> list[process.Daemon]:
     """The services, those that only some tests start included."""
     return [*services.all_daemons(), services.second_scheduler(),
-            node.daemon(), node.channel()]
+            *(part(each) for each in node_layout.NODES
+              for part in (node.daemon, node.channel))]
 
 
 def clean() -> None:
@@ -224,8 +236,8 @@ def alone() -> Iterator[None]:
 
 
 #: The commands without arguments.
-SIMPLE = {"check": check, "up": up, "node": start_node, "clean": clean,
-          "status": status}
+SIMPLE = {"check": check, "up": up, "node": start_node,
+          "nodes": start_nodes, "clean": clean, "status": status}
 #: The commands for one service.
 ONE = {"start": start_one, "restart": restart}
 
@@ -251,6 +263,8 @@ def parser() -> argparse.ArgumentParser:
     peers = commands.add_parser("whitebox", help=suite.main.__doc__)
     peers.add_argument("profiles", nargs="*")
     shell = commands.add_parser("ssh", help=node.shell.__doc__)
+    shell.add_argument("--node", default=node_layout.NAME,
+                       choices=[each.name for each in node_layout.NODES])
     shell.add_argument("words", nargs="*", metavar="command")
     for name, one in ONE.items():
         service = commands.add_parser(name, help=one.__doc__)
@@ -273,7 +287,7 @@ def main() -> int:
             suite.main(*given.profiles)
             return 0
         if given.command == "ssh":
-            return node.shell(*given.words)
+            return node.shell(node_layout.named(given.node), *given.words)
         with alone():
             if given.command == "host":
                 show_host(host.Host(given.threads_per_core, given.dedicated,

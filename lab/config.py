@@ -74,6 +74,10 @@ def values(**changes: str) -> dict[str, str]:
         "dedicated": view.dedicated,
         "shared_line": f"cpu_shared_set = {view.shared}"
         if view.shared else "",
+        "migration_lines": "",
+        # libvirt's own.
+        "first_port": "49152",
+        "last_port": "49215",
         **{f"{name}_port": str(port) for name, port in layout.PORTS.items()},
         **{
             f"{name}_db": database(name)
@@ -93,10 +97,16 @@ def render() -> None:
 NODE_FILES = ("libvirtd.conf", "nova-compute.conf", "nova.conf", "qemu.conf")
 
 
-def render_node(folder: Path) -> None:
-    """Write the second compute node's files, for the paths within it."""
+def render_node(
+    folder: Path,
+    node: node_layout.Node = node_layout.FIRST,
+    *,
+    dedicated: str = node_layout.DEDICATED,
+    shared: str = node_layout.SHARED,
+) -> None:
+    """Write an emulated compute node's files, for the paths within it."""
     known = values(
-        host=node_layout.NAME,
+        host=node.name,
         my_ip=node_layout.ADDRESS,
         api=node_layout.HOST_ADDRESS,
         # Every line costs there, where each instruction is emulated; these
@@ -104,10 +114,26 @@ def render_node(folder: Path) -> None:
         log_lines="default_log_levels = nova.service=DEBUG",
         virt_type="qemu",
         libvirt_uri="qemu:///system",
-        dedicated=node_layout.DEDICATED,
-        shared_line=f"cpu_shared_set = {node_layout.SHARED}",
+        dedicated=dedicated,
+        shared_line=f"cpu_shared_set = {shared}" if shared else "",
+        migration_lines=migration_lines(node),
+        first_port=str(node.migration_ports[0]),
+        last_port=str(node.migration_ports[-1]),
     )
     write(folder, [TEMPLATES / name for name in NODE_FILES], known)
+
+
+def migration_lines(node: node_layout.Node) -> str:
+    """Where the node's servers go, and how others come: through this machine.
+
+    libvirt talks to libvirt over ssh, QEMU to QEMU at ports of their own.
+    """
+    port = node_layout.peer(node).ssh_port
+    return (
+        f"live_migration_uri = qemu+ssh://root@%s:{port}/system"
+        f"?keyfile={node_layout.KEY}&no_verify=1&no_tty=1\n"
+        f"live_migration_inbound_addr = {node_layout.HOST_ADDRESS}"
+    )
 
 
 def write(

@@ -2,7 +2,7 @@
 
 LAB := /usr/bin/python3 -m lab
 
-.PHONY: lab lab-node lab-check lab-stop lab-clean lab-status lab-test \
+.PHONY: lab lab-node lab-nodes lab-check lab-stop lab-clean lab-status lab-test \
 	lab-whitebox
 
 lab:  ## install and start a real OpenStack on this machine (root)
@@ -10,6 +10,9 @@ lab:  ## install and start a real OpenStack on this machine (root)
 
 lab-node: lab  ## a second compute node of it: two NUMA cells, SMT (QEMU)
 	@$(LAB) node
+
+lab-nodes: lab  ## the same twice: servers can move from one to the other
+	@$(LAB) nodes
 
 lab-test: lab  ## walk through the lab with the real openstack client
 	@$(LAB) test -- tests/lab $(ONLY)

@@ -43,6 +43,7 @@ PORTS = {
     "erlang": 35672,
     "epmd": 14369,
     "node-ssh": 10022,
+    "node-2-ssh": 10023,
 }
 
 #: Set in the environment of every process of the lab, to its RUN folder.

@@ -1,48 +1,53 @@
-"""The second compute node: a machine of two cells with SMT, in QEMU (TCG).
+"""The emulated compute nodes: machines of two cells with SMT, in QEMU (TCG).
 
 Two cells x two cores x two threads, which the small machine that runs the lab
-has not. Its kernel, libvirtd, QEMU and nova-compute are real; it reaches this
+has not. Kernel, libvirtd, QEMU and nova-compute are real; each reaches this
 machine's services as 10.0.2.2 through QEMU's user-mode network, and is itself
-reached by ssh at a port of the loopback interface. What it writes is gone
-when it stops.
+reached by ssh at a port of the loopback interface; the other node reaches it
+there as well. What it writes is gone when it stops.
 
 :mod:`lab.node_image` makes its disks, :mod:`lab.node_init` runs inside it.
 """
 
+import shlex
 import subprocess
-import uuid
+from pathlib import Path
 
 from lab import config, layout, node_image, node_layout, services, steps
-from lab.process import Daemon
+from lab.node_layout import Node
+from lab.process import Daemon, wait_for
 
 #: Memory of each of the two cells.
 CELL_MIB = 1536
 #: With plain "max" Linux sees one thread a core.
 CPU = "max,la57=off,vendor=GenuineIntel,family=6,model=85,stepping=4"
-#: The socket of the shared connection.
-CHANNEL = node_image.FOLDER / "channel"
 #: Seconds from power-on to nova-compute on a busy machine.
 START_SECONDS = 1200
 
 
-def daemon() -> Daemon:
+def daemon(node: Node = node_layout.FIRST) -> Daemon:
     """The QEMU process."""
     return Daemon(
-        "node",
-        ["qemu-system-x86_64", *machine(), *disks(), *devices()],
+        node.name,
+        ["qemu-system-x86_64", *machine(), *disks(node), *devices(node)],
         # Where QEMU keeps what the machine writes to its disks.
         env={"TMPDIR": str(node_image.FOLDER)},
-        ready=services.logged("node", node_layout.SERVES),
+        ready=services.logged(node.name, node_layout.SERVES),
         ready_seconds=START_SECONDS,
     )
 
 
-def channel() -> Daemon:
+def channel(node: Node = node_layout.FIRST) -> Daemon:
     """One connection that all later ones share: each would cost seconds."""
     return Daemon(
-        "node-ssh", ssh("-M", "-N"), ready=services.accepts_at(CHANNEL),
-        ready_seconds=300,
+        f"{node.name}-ssh", ssh("-M", "-N", node=node),
+        ready=services.accepts_at(socket(node)), ready_seconds=300,
     )
+
+
+def socket(node: Node) -> Path:
+    """The socket of the shared connection."""
+    return node_image.FOLDER / f"{node.name}.sock"
 
 
 def machine() -> list[str]:
@@ -60,13 +65,14 @@ def machine() -> list[str]:
     ]
 
 
-def disks() -> list[str]:
+def disks(node: Node) -> list[str]:
     """The kernel and both disks; writes to them are not kept."""
     pages = node_layout.HUGE_PAGES
     return [
         "-kernel", str(node_image.KERNEL), "-initrd", str(node_image.INITRD),
         "-append", "console=ttyS0 quiet root=/dev/vda rw net.ifnames=0 "
-        f"init=/lab-init hugepages=0:{pages},1:{pages} lab={layout.ROOT}",
+        f"init=/lab-init hugepages=0:{pages},1:{pages} "
+        f"node={node.name} lab={layout.ROOT}",
         *(
             part for disk in (node_image.ROOT_DISK, node_image.LAB_DISK)
             for part in (
@@ -75,51 +81,71 @@ def disks() -> list[str]:
     ]
 
 
-def devices() -> list[str]:
+def devices(node: Node) -> list[str]:
     """The network, entropy, and the console as this process's output."""
-    ssh = f"tcp:127.0.0.1:{layout.PORTS['node-ssh']}-:22"
+    ports = {node.ssh_port: 22,
+             **{port: port for port in node.migration_ports}}
+    forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{here}-:{there}"
+                        for here, there in ports.items())
     return [
         "-nodefaults", "-display", "none", "-serial", "stdio",
-        "-netdev", f"user,id=net,hostfwd={ssh}",
+        "-netdev", f"user,id=net,{forwards}",
         "-device", "virtio-net-pci,netdev=net",
         "-device", "virtio-rng-pci",
     ]
 
 
-def up() -> None:
+def up(node: Node) -> None:
     """Make the disks, power on, wait until Nova schedules to it."""
-    steps.say("The second compute node: 2 cells x 2 cores x 2 threads")
-    identity = node_image.ETC / "compute_id"
-    identity.parent.mkdir(parents=True, exist_ok=True)
-    if not identity.exists():
-        identity.write_text(f"{uuid.uuid4()}\n")
-    config.render_node(node_image.ETC)
+    steps.say(f"{node.name}: 2 cells x 2 cores x 2 threads")
+    node_image.configure()
     if node_image.build():
-        daemon().stop()
-    daemon().start()
-    channel().start()
-    steps.once("map node", identity.read_text(), services.map_hosts)
+        for each in node_layout.NODES:
+            daemon(each).stop()
+    daemon(node).start()
+    channel(node).start()
+    steps.once(f"map {node.name}", node_image.identity(node).read_text(),
+               services.map_hosts)
 
 
-def ssh(*options: str) -> list[str]:
+def show(node: Node, folder: Path, dedicated: str, shared: str) -> None:
+    """Give it other sets of pCPUs until it stops; it must have no servers.
+
+    :param folder: where its files are written, as it gets them
+    """
+    config.render_node(folder, node, dedicated=dedicated, shared=shared)
+    name = "nova-compute.conf"
+    serves = services.logged(node.name, node_layout.SERVES)
+    subprocess.run(
+        [*ssh(node=node), shlex.join(["tee", str(layout.ETC / name)])
+         + " >/dev/null && pkill nova-compute"],
+        input=(folder / name).read_bytes(), check=True)
+    if not wait_for(serves, START_SECONDS):
+        raise layout.LabError(
+            f"nova-compute of {node.name} did not come back")
+
+
+def ssh(*options: str, node: Node = node_layout.FIRST) -> list[str]:
     """The command line of ssh to the node; a command is added to it."""
     settings = {
         "StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null",
-        "ConnectTimeout": "120", "ControlPath": str(CHANNEL),
+        "ConnectTimeout": "120", "ControlPath": str(socket(node)),
         # The channel ends when the machine no longer answers.
         "ServerAliveInterval": "60", "ServerAliveCountMax": "5",
     }
     return [
         "ssh", "-q", "-F", "none", "-i", str(node_image.KEY),
-        "-p", str(layout.PORTS["node-ssh"]),
+        "-p", str(node.ssh_port),
         *(part for name, value in settings.items()
           for part in ("-o", f"{name}={value}")),
         *options, "root@127.0.0.1",
     ]
 
 
-def shell(*command: str) -> int:
-    """Run a command on the node; its exit status."""
-    if daemon().pid() is None:
-        raise layout.LabError("the node does not run: make lab-node")
-    return subprocess.run([*ssh(), *command], check=False).returncode
+def shell(node: Node, *command: str) -> int:
+    """Run a command on a compute node; its exit status."""
+    if daemon(node).pid() is None:
+        raise layout.LabError(
+            f"{node.name} does not run: make lab-node, or lab-nodes")
+    return subprocess.run(
+        [*ssh(node=node), *command], check=False).returncode

@@ -1,25 +1,25 @@
-"""The second compute node's disks: Debian's files, and this clone's lab.
+"""The disks of the emulated compute nodes: Debian's, and this clone's lab.
 
 The first disk is made once and kept: a Debian of the same release as this
 machine's, with libvirt and QEMU. The second holds the lab as it is now (its
 Python environment, its configuration) and is mounted where the clone is on
-this machine, so that every path is the same on both.
+this machine, so that every path is the same on both. All nodes have the same
+disks, and a folder of configuration each.
 """
 
 import shutil
 import subprocess
+import uuid
 from pathlib import Path
 
-from lab import install, layout, steps
+from lab import config, install, layout, node_layout, steps
 
 FOLDER = layout.RUN / "node"
 ROOT_DISK = FOLDER / "root.ext4"
 LAB_DISK = FOLDER / "lab.ext4"
 KERNEL = FOLDER / "vmlinuz"
 INITRD = FOLDER / "initrd.img"
-KEY = FOLDER / "ssh-key"
-#: The node's configuration; the lab disk has it as ``lab/run/etc``.
-ETC = FOLDER / "etc"
+KEY = node_layout.KEY
 
 #: What this machine needs to make the disks.
 TOOLS = ("mmdebstrap", "e2fsprogs", "openssh-client")
@@ -45,6 +45,25 @@ exec /usr/bin/python3 -m lab.node_init
 """
 
 
+def etc(name: str) -> Path:
+    """A node's configuration; it copies it to where every compute has it."""
+    return FOLDER / name
+
+
+def configure() -> None:
+    """Write the configuration of every node."""
+    for node in node_layout.NODES:
+        folder = etc(node.name)
+        config.render_node(folder, node)
+        if not identity(node).exists():
+            identity(node).write_text(f"{uuid.uuid4()}\n")
+
+
+def identity(node: node_layout.Node) -> Path:
+    """The id of its compute node, which stays the same."""
+    return etc(node.name) / "compute_id"
+
+
 def build() -> bool:
     """Make both disks, where they are not as they should be.
 
@@ -66,7 +85,11 @@ def build() -> bool:
 
 def lab_files() -> list[Path]:
     """The lab's own files that go to the node."""
-    return sorted([*layout.HERE.glob("*.py"), *ETC.iterdir()])
+    return sorted([
+        *layout.HERE.glob("*.py"),
+        *(path for node in node_layout.NODES
+          for path in etc(node.name).iterdir()),
+    ])
 
 
 def make_root_disk() -> None:
@@ -112,10 +135,13 @@ def make_lab_disk() -> None:
     shutil.rmtree(stage, ignore_errors=True)
     here = stage / layout.HERE.name
     run = here / layout.RUN.name
-    run.mkdir(parents=True)
+    folder = run / FOLDER.name
+    folder.mkdir(parents=True)
     for source in layout.HERE.glob("*.py"):
         shutil.copy(source, here)
-    shutil.copytree(ETC, run / layout.ETC.name)
+    shutil.copy(KEY, folder)
+    for node in node_layout.NODES:
+        shutil.copytree(etc(node.name), folder / node.name)
     # Links, not copies: the file system gets the files from there.
     steps.run(name, ["cp", "-al", layout.VENV, run / layout.VENV.name])
     make_disk(name, stage, LAB_DISK)

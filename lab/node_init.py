@@ -1,9 +1,9 @@
-"""The first process of the second compute node: starts it, reaps, waits.
+"""The first process of an emulated compute node: starts it, reaps, waits.
 
 Runs inside the QEMU machine of :mod:`lab.node` and nowhere else, as process
 1. It has no service manager: what this lab needs is a network, libvirtd,
 sshd and nova-compute. What it prints is the machine's console, which is
-``node.log`` on the host.
+a log of the host's.
 """
 
 import os
@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab import config, layout, node_layout, services, steps
+from lab import config, layout, node_image, node_layout, services, steps
 
 #: Where libvirt itself looks for it.
 QEMU_CONF = Path("/etc/libvirt/qemu.conf")
@@ -32,8 +32,15 @@ def mount(kind: str, target: Path) -> None:
     run("mount", "-t", kind, kind, target)
 
 
-def prepare() -> None:
-    """File systems, huge pages, the network."""
+def own_name() -> str:
+    """Which of the nodes this is: the kernel's command line says so."""
+    words = Path("/proc/cmdline").read_text().split()
+    return next(word for word in words
+                if word.startswith("node=")).removeprefix("node=")
+
+
+def prepare(name: str) -> None:
+    """File systems, huge pages, the network, the node's configuration."""
     mount("tmpfs", Path("/run"))
     mount("tmpfs", Path("/dev/shm"))
     mount("devpts", Path("/dev/pts"))
@@ -42,8 +49,9 @@ def prepare() -> None:
     for folder in ("/run/sshd", layout.LOGS, layout.RUN / "home",
                    layout.RUN / "nova" / "instances", layout.RUN / "lock"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    Path("/etc/hosts").write_text(f"127.0.0.1 localhost {node_layout.NAME}\n")
-    run("hostname", node_layout.NAME)
+    Path("/etc/hosts").write_text(f"127.0.0.1 localhost {name}\n")
+    run("hostname", name)
+    shutil.copytree(node_image.etc(name), layout.ETC, dirs_exist_ok=True)
     run("modprobe", "-a", "virtio_net", "virtio_rng")
     run("ip", "link", "set", "lo", "up")
     run("ip", "address", "add", f"{node_layout.ADDRESS}/24", "dev", "eth0")
@@ -79,7 +87,7 @@ def start_compute() -> subprocess.Popen[bytes]:
 
 def main() -> None:
     """Start everything, tell of nova-compute, reap and restart for ever."""
-    prepare()
+    prepare(own_name())
     start("sshd", "/usr/sbin/sshd", "-D", "-e", "-o", "UsePAM=no",
           "-o", "UseDNS=no")
     shutil.copy(layout.ETC / "qemu.conf", QEMU_CONF)

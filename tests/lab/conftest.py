@@ -25,8 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "host(**view): how the compute host is shown")
     config.addinivalue_line(
-        "markers", "node(beside=False): on the second compute node, which "
-        "`make lab-node` starts, alone or beside the first")
+        "markers", "node(beside=False, pair=False): on the second compute "
+        "node, which `make lab-node` starts, alone or beside the first; or "
+        "on both that `make lab-nodes` starts")
     # Of the libraries that the client stands on, not of ours.
     for kind in ("DeprecationWarning", "PendingDeprecationWarning"):
         config.addinivalue_line("filterwarnings", f"ignore::{kind}")
@@ -36,10 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave out the walks on the second compute node where none runs."""
-    if "PINNING_LAB_TEST" not in os.environ or node.daemon().pid():
+    """Leave out the walks on compute nodes that do not run."""
+    if "PINNING_LAB_TEST" not in os.environ:
         return
-    left = [item for item in items if item.get_closest_marker("node")]
+    running = {layout.HOST} | {each.name for each in node_layout.NODES
+                               if node.daemon(each).pid()}
+    left = [item for item in items if not hosts_of(item) <= running]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
 
@@ -66,13 +69,14 @@ def let_choose(hosts: set[str]) -> None:
             client.enable(name, name in hosts)
 
 
-def hosts_of(request: pytest.FixtureRequest) -> set[str]:
+def hosts_of(item: pytest.Item) -> set[str]:
     """The compute hosts that the test's marker asks for."""
-    marker = request.node.get_closest_marker("node")
+    marker = item.get_closest_marker("node")
     if marker is None:
         return {layout.HOST}
-    beside = marker.kwargs.get("beside", False)
-    return {node_layout.NAME} | ({layout.HOST} if beside else set())
+    others = {"beside": layout.HOST, "pair": node_layout.SECOND.name}
+    return {node_layout.NAME} | {
+        name for key, name in others.items() if marker.kwargs.get(key)}
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def walk(
     request: pytest.FixtureRequest, empty_cloud: None
 ) -> Iterator["walks.Walk"]:
     """The record of this test; at its end everything must be free again."""
-    hosts = hosts_of(request)
+    hosts = hosts_of(request.node)
     let_choose(hosts)
     show_host(request)
     name = request.node.name.removeprefix("test_").replace("_", " ")

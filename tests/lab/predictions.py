@@ -41,7 +41,7 @@ class Prediction:
 
 def sets_of(where: str) -> tuple[str, str]:
     """The dedicated and the shared pCPUs of a compute host."""
-    if where == node_layout.NAME:
+    if where != layout.HOST:
         return node_layout.DEDICATED, node_layout.SHARED
     view = host.load()
     return view.dedicated, view.shared

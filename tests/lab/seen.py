@@ -11,7 +11,7 @@ from typing import Any
 import pymysql
 from lxml import etree
 
-from lab import layout, node, process
+from lab import layout, node, node_layout, process
 
 CELL_DB = "nova"
 #: Seconds that Nova may take to end what it was asked for.
@@ -20,9 +20,10 @@ PATIENCE = 180
 
 def on(host: str, command: str) -> str:
     """What a shell command says on a compute host."""
-    here = host == layout.HOST
+    shell = (["sh", "-c"] if host == layout.HOST
+             else node.ssh(node=node_layout.named(host)))
     return subprocess.run(
-        ["sh", "-c", command] if here else [*node.ssh(), command],
+        [*shell, command],
         capture_output=True, text=True, check=True,
     ).stdout
 

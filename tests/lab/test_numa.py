@@ -197,7 +197,7 @@ def test_resize_to_two_guest_cells_and_back(
 
 def audit() -> None:
     """Have Nova count anew what is used, as nova-compute does at its start."""
-    serves = services.logged("node", node_layout.SERVES)
+    serves = services.logged(NODE, node_layout.SERVES)
     seen.on(NODE, "pkill nova-compute")
     assert process.wait_for(serves, node.START_SECONDS)
 

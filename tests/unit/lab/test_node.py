@@ -36,13 +36,32 @@ def test_every_pcpu_is_dedicated_or_shared() -> None:
 
 
 def test_it_is_reached_over_loopback_alone() -> None:
-    (network,) = options(node.devices(), "-netdev")
-    assert re.findall(r"hostfwd=(\w+:[\d.]+):", network) == ["tcp:127.0.0.1"]
+    (network,) = options(node.devices(node_layout.FIRST), "-netdev")
+    assert re.findall(r"hostfwd=(\w+:[\d.]+):(\d+)-:(\d+)", network) == [
+        ("tcp:127.0.0.1", "10022", "22"),
+        ("tcp:127.0.0.1", "19152", "19152"),
+        ("tcp:127.0.0.1", "19153", "19153"),
+        ("tcp:127.0.0.1", "19154", "19154"),
+        ("tcp:127.0.0.1", "19155", "19155"),
+    ]
     assert node.ssh("-M")[-2:] == ["-M", "root@127.0.0.1"]
 
 
+def test_no_two_nodes_have_a_port_in_common() -> None:
+    ports = [port for each in node_layout.NODES
+             for port in (each.ssh_port, *each.migration_ports)]
+    assert len(ports) == len(set(ports))
+
+
+def test_each_sends_its_servers_to_the_other() -> None:
+    told = [config.migration_lines(each).splitlines()[0]
+            for each in node_layout.NODES]
+    assert [re.findall(r"@%s:(\d+)/", line) for line in told] == [
+        ["10023"], ["10022"]]
+
+
 def test_nothing_that_it_writes_is_kept() -> None:
-    drives = options(node.disks(), "-drive")
+    drives = options(node.disks(node_layout.FIRST), "-drive")
     assert len(drives) == 2
     assert all("snapshot=on" in drive for drive in drives)
 
