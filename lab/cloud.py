@@ -1,6 +1,7 @@
-"""What is set up through the cloud's own APIs. Run by the lab's environment.
+r"""What is set up through the cloud's own APIs. Run by the lab's environment.
 
-    lab/run/venv/bin/python -m lab.cloud identities | resources | discovered
+    lab/run/venv/bin/python -m lab.cloud \
+        identities | resources | discovered HOST | choose HOST...
 
 Each is a no-op where its work is done already.
 """
@@ -104,10 +105,19 @@ def discovered(cloud: Connection, name: str = layout.HOST) -> None:
         f"the compute host {name} did not come up in {DISCOVERY_SECONDS} s")
 
 
+def choose(cloud: Connection, *hosts: str) -> None:
+    """Let the scheduler choose these compute hosts and no other."""
+    for service in cloud.compute.services(binary="nova-compute"):
+        wanted = service.host in hosts
+        if wanted != (service.status == "enabled"):
+            (cloud.compute.enable_service if wanted
+             else cloud.compute.disable_service)(service)
+
+
 def main() -> None:
     """Do what the first argument names."""
     actions = {"identities": identities, "resources": resources,
-               "discovered": discovered}
+               "discovered": discovered, "choose": choose}
     actions[sys.argv[1]](connect(), *sys.argv[2:])
 
 

@@ -1,10 +1,11 @@
-"""Which of the suite's tests run on which view of this machine.
+"""Which of the suite's tests run on which compute hosts, shown in which way.
 
-Knows neither tempest nor how a view is made.
+Knows neither tempest nor how a host is shown.
 """
 
 from dataclasses import dataclass
 
+from lab import layout, node_layout
 from lab.host import Host
 
 #: The module of the tests, for their short names below.
@@ -17,38 +18,44 @@ class Profile:
 
     #: what it is called in the table
     name: str
-    #: how the machine is shown
+    #: how the machine is shown, or the sets of each emulated compute node
     host: Host
     #: ``[whitebox-hardware]`` of tempest.conf
     hardware: dict[str, str]
     #: class and test
     tests: tuple[str, ...]
+    #: the compute hosts that the scheduler may choose
+    computes: tuple[str, ...] = (layout.HOST,)
 
+    @property
+    def nodes(self) -> list[node_layout.Node]:
+        """Those of them that are emulated."""
+        return [node_layout.named(name) for name in self.computes
+                if name != layout.HOST]
+
+
+#: The cells of an emulated compute node, and what the suite wants there: as
+#: many dedicated, and as many shared, pCPUs in each cell.
+NODE_HARDWARE = {
+    "cpu_topology": "0: [0,1,2,3], 1: [4,5,6,7]",
+    "dedicated_cpus_per_numa": "3", "shared_cpus_per_numa": "1",
+    "smt_hosts": ",".join(node.name for node in node_layout.NODES),
+}
+NODE_SETS = Host(dedicated="0-2,4-6", shared="3,7")
 
 PROFILES = (
     Profile(
         "cores",
         Host(threads_per_core=1, dedicated="0-1"),
-        {"cpu_topology": "0: [0,1]", "dedicated_cpus_per_numa": "2",
-         "realtime_mask": "1"},
+        {"cpu_topology": "0: [0,1]", "dedicated_cpus_per_numa": "2"},
         (
             "CPUPolicyTest.test_cpu_dedicated",
-            "CPUPolicyTest.test_realtime_cpu",
             "CPUPolicyTest.test_reboot_pinned_server",
             "CPUThreadPolicyTest.test_threads_isolate",
             "EmulatorThreadTest.test_policy_isolate",
+            "EmulatorThreadTest.test_policy_share_cpu_shared_unset",
             "EmulatorThreadTest.test_emulator_no_extra_cpu",
             "NUMARebuildTest.test_in_place_rebuild",
-        ),
-    ),
-    Profile(
-        "threads",
-        Host(threads_per_core=2, dedicated="0-1"),
-        {"cpu_topology": "0: [0,1]", "dedicated_cpus_per_numa": "2",
-         "smt_hosts": "lab-host"},
-        (
-            "CPUThreadPolicyTest.test_threads_prefer",
-            "CPUThreadPolicyTest.test_threads_require",
         ),
     ),
     Profile(
@@ -63,5 +70,31 @@ PROFILES = (
             "EmulatorThreadTest.test_policy_share_cpu_shared_set",
             "MixedCPUPolicyTest.test_shared_pinned_and_unpinned_guest",
         ),
+    ),
+    Profile(
+        "node",
+        NODE_SETS,
+        {**NODE_HARDWARE, "realtime_mask": "1"},
+        (
+            "CPUPolicyTest.test_realtime_cpu",
+            "CPUThreadPolicyTest.test_threads_prefer",
+            "CPUThreadPolicyTest.test_threads_require",
+            "MixedCPUPolicyTestMultiNuma"
+            ".test_shared_pinned_and_unpinned_guest",
+            "MixedCPUPolicyTestMultiNuma.test_symmetric_multi_numa",
+            "MixedCPUPolicyTestMultiNuma.test_asymmetric_multi_numa",
+        ),
+        computes=(node_layout.NAME,),
+    ),
+    Profile(
+        "nodes",
+        NODE_SETS,
+        NODE_HARDWARE,
+        (
+            "NUMALiveMigrationTest.test_cpu_pinning_and_emulator_threads",
+            "NUMALiveMigrationTest.test_hugepages",
+            "NUMACPUDedicatedLiveMigrationTest.test_collocation_migration",
+        ),
+        computes=tuple(node.name for node in node_layout.NODES),
     ),
 )

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import config, host, install, layout, steps
+from lab import config, install, layout, node, node_layout, steps
 from lab.whitebox.profiles import MODULE, PROFILES, Profile
 
 HERE = layout.HERE / "whitebox"
@@ -68,12 +68,28 @@ def lab(name: str, *arguments: str, **env: str) -> None:
 
 
 def show(profile: Profile, side: str) -> None:
-    """Start this side's filter and driver, on the profile's host."""
+    """Start this side's filter and driver, on the profile's hosts."""
     lab("whitebox lab", "up", LAB_SCHEDULER=side, LAB_COMPUTE=side)
     view = profile.host
-    lab("whitebox lab", "host",
-        "--threads-per-core", str(view.threads_per_core),
-        "--dedicated", view.dedicated, "--shared", view.shared)
+    for each in profile.nodes:
+        node.show(each, files(each.name), view.dedicated, view.shared)
+    if layout.HOST in profile.computes:
+        lab("whitebox lab", "host",
+            "--threads-per-core", str(view.threads_per_core),
+            "--dedicated", view.dedicated, "--shared", view.shared)
+    choose(*profile.computes)
+
+
+def choose(*computes: str) -> None:
+    """Let the scheduler choose these compute hosts and no other."""
+    steps.run("whitebox lab",
+              [layout.BIN / "python", "-m", "lab.cloud", "choose", *computes],
+              env={"PYTHONPATH": str(layout.ROOT)})
+
+
+def files(compute: str) -> Path:
+    """Where the configuration of a compute host is read."""
+    return layout.ETC if compute == layout.HOST else FOLDER / compute
 
 
 def identifier(kind: str, name: str) -> str:
@@ -107,19 +123,21 @@ def tempest_conf(profile: Profile, folder: Path) -> str:
             "flavor_ref": identifier("flavor", "plain"),
             "flavor_ref_alt": identifier("flavor", "pinned"),
             "max_microversion": "latest", "build_timeout": str(PATIENCE),
-            "build_interval": "2", "min_compute_nodes": "1",
+            "build_interval": "2",
+            "min_compute_nodes": str(len(profile.computes)),
         },
         "compute-feature-enabled": {
             "resize": "true",
             # Ours takes its place, and the rebuild test asks for the name.
-            "scheduler_enabled_filters": "NUMATopologyFilter",
+            "scheduler_enabled_filters":
+                "NUMATopologyFilter,SameHostFilter,DifferentHostFilter",
         },
         "service_available": {
             "neutron": "false", "cinder": "false", "swift": "false"},
         "validation": {"run_validation": "false"},
         "whitebox": {
             "nodes_yaml": str(folder / "nodes.yaml"),
-            "max_compute_nodes": "1",
+            "max_compute_nodes": str(len(profile.computes)),
         },
         "whitebox-database": {"nova_cell1_db_name": "nova"},
         "whitebox-hardware": profile.hardware,
@@ -130,18 +148,25 @@ def tempest_conf(profile: Profile, folder: Path) -> str:
         for name, options in sections.items())
 
 
-def nodes_yaml(view: host.Host) -> str:
-    """The compute host, as the suite knows it; JSON is YAML."""
+def nodes_yaml(profile: Profile) -> str:
+    """The compute hosts, as the suite knows them; JSON is YAML."""
     command = f"{install.PYTHON} -m lab"
-    return json.dumps({layout.HOST: {
+    return json.dumps({name: {
         "services": {"libvirt": {}, "nova-compute": {
-            "config_path": str(layout.ETC / "nova-compute.conf"),
+            "config_path": str(files(name) / "nova-compute.conf"),
             "start_command": f"{command} start nova-compute",
             "stop_command": f"{command} stop nova-compute",
         }},
-        "cpu_dedicated_set": view.dedicated,
-        "cpu_shared_set": view.shared,
-    }}, indent=1)
+        "cpu_dedicated_set": profile.host.dedicated,
+        "cpu_shared_set": profile.host.shared,
+    } for name in profile.computes}, indent=1)
+
+
+def shells(profile: Profile) -> str:
+    """How a command is run on each of the compute hosts."""
+    found = {layout.HOST: ["sh", "-c"],
+             **{each.name: node.ssh(node=each) for each in profile.nodes}}
+    return json.dumps({name: found[name] for name in profile.computes})
 
 
 def run(profile: Profile, side: str) -> dict[str, Result]:
@@ -150,10 +175,11 @@ def run(profile: Profile, side: str) -> dict[str, Result]:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "xml").mkdir(parents=True)
     (folder / "tempest.conf").write_text(tempest_conf(profile, folder))
-    (folder / "nodes.yaml").write_text(nodes_yaml(profile.host))
+    (folder / "nodes.yaml").write_text(nodes_yaml(profile))
     regex = "|".join(f"{MODULE}.{test}(\\[|$)" for test in profile.tests)
     environment = steps.environment(
         PYTHONPATH=str(layout.ROOT), LAB_XML=str(folder / "xml"),
+        LAB_SHELLS=shells(profile),
         LAB_MYSQL_SOCKET=str(layout.MYSQL_SOCKET),
         LIBVIRT_DEFAULT_URI=config.LIBVIRT_URIS[profile.host.virt_type],
     )
@@ -240,6 +266,17 @@ def lost(by_side: dict[str, dict[str, Result]]) -> list[str]:
     ]
 
 
+def put_back(profiles: list[Profile]) -> None:
+    """Show every compute host as it was, and let all of them be chosen."""
+    running = {each for each in node_layout.NODES if node.daemon(each).pid()}
+    for each in running & {
+            each for profile in profiles for each in profile.nodes}:
+        node.show(each, files(each.name), node_layout.DEDICATED,
+                  node_layout.SHARED)
+    lab("whitebox lab", "host")
+    choose(layout.HOST, *(each.name for each in running))
+
+
 def main(*only: str) -> None:
     """Run OpenStack's whitebox tests on stock Nova, then on ours.
 
@@ -251,16 +288,20 @@ def main(*only: str) -> None:
         raise layout.LabError(
             f"no profile {', '.join(sorted(wrong))}: there are "
             + ", ".join(profile.name for profile in PROFILES))
+    chosen = [profile for profile in PROFILES
+              if not only or profile.name in only]
+    for each in {each for profile in chosen for each in profile.nodes}:
+        if node.daemon(each).pid() is None:
+            raise layout.LabError(f"{each.name} does not run: make lab-nodes")
     begin = time.monotonic()
     prepare()
     lines, missed = [HEADER], []
-    for profile in PROFILES:
-        if not only or profile.name in only:
-            by_side = on_both_sides(profile)
-            lines += rows(profile, by_side)
-            missed += lost(by_side)
-            (FOLDER / "results.rst").write_text(table(lines))
-    lab("whitebox lab", "host")
+    for profile in chosen:
+        by_side = on_both_sides(profile)
+        lines += rows(profile, by_side)
+        missed += lost(by_side)
+        (FOLDER / "results.rst").write_text(table(lines))
+    put_back(chosen)
     steps.say(f"\n{table(lines)}\nIn {time.monotonic() - begin:.0f} s; the "
               f"table is in {FOLDER / 'results.rst'}, logs and XML beside it")
     if missed:

@@ -54,8 +54,14 @@ def predict(
     *,
     where: str = layout.HOST,
     ram_mib: int = 64,
+    used: str = "",
+    used_memory: dict[int, int] | None = None,
 ) -> Prediction:
-    """Ask of a compute host, as its nova-compute is configured."""
+    """Ask of a compute host, as its nova-compute is configured.
+
+    :param used: the pCPUs that guests are pinned to already
+    :param used_memory: host cell -> the MiB that they have of it
+    """
     capabilities = folder / "capabilities.xml"
     capabilities.write_text(seen.virsh("capabilities", host=where))
     dedicated, shared = sets_of(where)
@@ -67,6 +73,10 @@ def predict(
     ]
     if shared:
         command += ["--shared", shared]
+    if used:
+        command += ["--used", used]
+    for cell, mib in (used_memory or {}).items():
+        command += ["--used-memory", f"{cell}={mib}"]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False)
     return Prediction(done.returncode, done.stdout or done.stderr)

@@ -175,7 +175,8 @@ def ended_migration(server: str) -> str | None:
     """How the server's move ended; waits until it did."""
     query = (
         f"SELECT status FROM migrations WHERE instance_uuid = '{server}'")
-    ended = {"error", "finished", "confirmed", "reverted"}
+    ended = {"error", "finished", "confirmed", "reverted", "completed",
+             "failed", "cancelled"}
     process.wait_for(
         lambda: any(row[0] in ended for row in nova_rows(query)), PATIENCE)
     rows = nova_rows(query)
@@ -220,6 +221,13 @@ def enabled_hosts() -> set[str]:
     return {row[0] for row in nova_rows(
         "SELECT host FROM services WHERE deleted = 0 AND disabled = 0 "
         "AND `binary` = 'nova-compute'")}
+
+
+def reported(host: str = layout.HOST) -> object:
+    """When the host's nova-compute was last heard of."""
+    return nova_rows(
+        "SELECT last_seen_up FROM services WHERE deleted = 0 "
+        f"AND host = '{host}' AND `binary` = 'nova-compute'")[0][0]
 
 
 def known_hosts() -> set[str]:

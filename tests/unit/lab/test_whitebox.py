@@ -50,7 +50,7 @@ def test_the_table_is_as_wide_as_its_cells() -> None:
 
 
 def test_the_suite_knows_how_to_stop_and_start_nova_compute() -> None:
-    node = json.loads(suite.nodes_yaml(PROFILE.host))["lab-host"]
+    node = json.loads(suite.nodes_yaml(PROFILE))["lab-host"]
     assert (node["cpu_dedicated_set"], node["cpu_shared_set"]) == ("0", "1")
     compute = node["services"]["nova-compute"]
     assert compute["stop_command"].endswith(" -m lab stop nova-compute")
