@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import node_layout
+from lab import node_layout, process
 from tests.lab import client, commands, seen
 from tests.lab.predictions import predict
 from tests.lab.walks import Walk
@@ -88,8 +88,9 @@ def check_move(
                seen.claimed(DESTINATION), seen.defined(DESTINATION))
     walk.check("who is on the destination",
                set(seen.defined(DESTINATION)), {neighbour.id, server.id})
-    walk.check("left at the source",
-               (seen.defined(SOURCE), seen.host_pinned(SOURCE)), ({}, set()))
+    walk.check("the source's pCPUs are free", process.wait_for(
+        lambda: not seen.host_pinned(SOURCE), client.PATIENCE), True)
+    walk.check("domains at the source", seen.defined(SOURCE), {})
 
 
 def test_a_pinned_server(walk: Walk, tmp_path: Path) -> None:
