@@ -11,6 +11,7 @@ there as well. What it writes is gone when it stops.
 
 import shlex
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab import config, layout, node_image, node_layout, services, steps
@@ -108,21 +109,39 @@ def up(node: Node) -> None:
                services.map_hosts)
 
 
-def show(node: Node, folder: Path, dedicated: str, shared: str) -> None:
-    """Give it other sets of pCPUs until it stops; it must have no servers.
+def show(
+    nodes: Iterable[Node], parent: Path, dedicated: str, shared: str
+) -> None:
+    """Give nodes other sets of pCPUs until they stop; no servers are there.
 
-    :param folder: where its files are written, as it gets them
+    Their driver is the one that LAB_COMPUTE names now.
+
+    :param parent: has a folder for each, with its files as it gets them
     """
-    config.render_node(folder, node, dedicated=dedicated, shared=shared)
-    name = "nova-compute.conf"
-    serves = services.logged(node.name, node_layout.SERVES)
+    awaited = {}
+    for node in nodes:
+        folder = parent / node.name
+        config.render_node(folder, node, dedicated=dedicated, shared=shared)
+        serves = services.logged(node.name, node_layout.SERVES)
+        if put(node, folder / "nova-compute.conf"):
+            awaited[node.name] = serves
+    for name, serves in awaited.items():
+        if not wait_for(serves, START_SECONDS):
+            raise layout.LabError(f"nova-compute of {name} did not come back")
+
+
+def put(node: Node, file: Path) -> bool:
+    """Give nova-compute this file and restart it; False if it has it."""
+    there = shlex.quote(str(layout.ETC / file.name))
+    text = file.read_bytes()
+    has = subprocess.run([*ssh(node=node), f"cat {there}"],
+                         capture_output=True, check=True).stdout
+    if has == text:
+        return False
     subprocess.run(
-        [*ssh(node=node), shlex.join(["tee", str(layout.ETC / name)])
-         + " >/dev/null && pkill nova-compute"],
-        input=(folder / name).read_bytes(), check=True)
-    if not wait_for(serves, START_SECONDS):
-        raise layout.LabError(
-            f"nova-compute of {node.name} did not come back")
+        [*ssh(node=node), f"cat > {there} && pkill nova-compute"],
+        input=text, check=True)
+    return True
 
 
 def ssh(*options: str, node: Node = node_layout.FIRST) -> list[str]:

@@ -19,6 +19,7 @@ from lab.whitebox.profiles import MODULE, PROFILES, Profile
 HERE = layout.HERE / "whitebox"
 FOLDER = layout.RUN / "whitebox"
 BIN = FOLDER / "venv" / "bin"
+TABLE = FOLDER / "results.rst"
 CONSTRAINTS = HERE / "constraints.txt"
 PLUGIN = HERE / "plugin"
 REQUIREMENTS = ("tempest", "whitebox-tempest-plugin",
@@ -71,8 +72,7 @@ def show(profile: Profile, side: str) -> None:
     """Start this side's filter and driver, on the profile's hosts."""
     lab("whitebox lab", "up", LAB_SCHEDULER=side, LAB_COMPUTE=side)
     view = profile.host
-    for each in profile.nodes:
-        node.show(each, files(each.name), view.dedicated, view.shared)
+    node.show(profile.nodes, FOLDER, view.dedicated, view.shared)
     if layout.HOST in profile.computes:
         lab("whitebox lab", "host",
             "--threads-per-core", str(view.threads_per_core),
@@ -225,7 +225,7 @@ def rows(
     for results in by_side.values():
         names.update(dict.fromkeys(results))
     for name in names:
-        both = [by_side[side].get(name, MISSING) for side in SIDES]
+        both = [by_side.get(side, {}).get(name, MISSING) for side in SIDES]
         yield (
             profile.name, name,
             *(WORDS.get(each.outcome, each.outcome) for each in both),
@@ -246,14 +246,22 @@ def table(lines: list[tuple[str, ...]]) -> str:
     return "\n".join([rule, text[0], rule, *text[1:], rule, ""])
 
 
-def on_both_sides(profile: Profile) -> dict[str, dict[str, Result]]:
-    """The profile's results on stock Nova and on ours."""
-    found = {}
-    for side in SIDES:
-        name = f"{profile.name}, {side}"
-        steps.timed(f"host of {name}", lambda s=side: show(profile, s))
-        steps.timed(name, lambda s=side: found.update(
-            {s: run(profile, s)}))
+def write(
+    profiles: list[Profile], found: dict[str, dict[str, dict[str, Result]]]
+) -> None:
+    """Write the table of what is known so far."""
+    lines = [HEADER]
+    for profile in profiles:
+        lines += rows(profile, found[profile.name])
+    TABLE.write_text(table(lines))
+
+
+def on_side(profile: Profile, side: str) -> dict[str, Result]:
+    """The profile's results on stock Nova, or on ours."""
+    found: dict[str, Result] = {}
+    name = f"{profile.name}, {side}"
+    steps.timed(f"hosts of {name}", lambda: show(profile, side))
+    steps.timed(name, lambda: found.update(run(profile, side)))
     return found
 
 
@@ -269,10 +277,9 @@ def lost(by_side: dict[str, dict[str, Result]]) -> list[str]:
 def put_back(profiles: list[Profile]) -> None:
     """Show every compute host as it was, and let all of them be chosen."""
     running = {each for each in node_layout.NODES if node.daemon(each).pid()}
-    for each in running & {
-            each for profile in profiles for each in profile.nodes}:
-        node.show(each, files(each.name), node_layout.DEDICATED,
-                  node_layout.SHARED)
+    changed = {each for profile in profiles for each in profile.nodes}
+    node.show(running & changed, FOLDER, node_layout.DEDICATED,
+              node_layout.SHARED)
     lab("whitebox lab", "host")
     choose(layout.HOST, *(each.name for each in running))
 
@@ -295,15 +302,16 @@ def main(*only: str) -> None:
             raise layout.LabError(f"{each.name} does not run: make lab-nodes")
     begin = time.monotonic()
     prepare()
-    lines, missed = [HEADER], []
-    for profile in chosen:
-        by_side = on_both_sides(profile)
-        lines += rows(profile, by_side)
-        missed += lost(by_side)
-        (FOLDER / "results.rst").write_text(table(lines))
+    found: dict[str, dict[str, dict[str, Result]]] = {
+        profile.name: {} for profile in chosen}
+    for side in SIDES:
+        for profile in chosen:
+            found[profile.name][side] = on_side(profile, side)
+            write(chosen, found)
     put_back(chosen)
-    steps.say(f"\n{table(lines)}\nIn {time.monotonic() - begin:.0f} s; the "
-              f"table is in {FOLDER / 'results.rst'}, logs and XML beside it")
+    steps.say(f"\n{TABLE.read_text()}\nIn {time.monotonic() - begin:.0f} s; "
+              f"the table is in {TABLE}, logs and XML beside it")
+    missed = [test for by_side in found.values() for test in lost(by_side)]
     if missed:
         raise layout.LabError(
             f"pass on stock Nova and not on ours: {', '.join(missed)}")
