@@ -1,14 +1,16 @@
 # `make help` lists what there is. Everything runs in an environment of its
-# own, made on first use; with NOVA=31 in one with that release of Nova.
+# own, made on first use; with NOVA=31 in one with that release of Nova, and
+# with PYTHON=python3.13 as well on that Python.
 
 PYTHON ?= python3
+other_python = $(filter-out python3,$(notdir $(PYTHON)))
 NOVA ?=
 releases := $(patsubst tests/releases/constraints/nova%.txt,%,\
 	$(wildcard tests/releases/constraints/nova*.txt))
 ifneq ($(filter-out $(releases),$(NOVA)),)
 $(error NOVA=$(NOVA) is not one of $(releases))
 endif
-VENV ?= .venv$(addprefix -nova,$(NOVA))
+VENV ?= .venv$(if $(NOVA),-nova$(NOVA)$(addprefix -,$(other_python)))
 constraints := $(firstword $(patsubst %,tests/releases/constraints/nova%.txt,\
 	$(NOVA)) constraints.txt)
 JOBS ?= auto
@@ -80,7 +82,8 @@ nova-suite: $(ready)  ## Nova's own functional tests, on our engine
 	$(bin)/python -m tests.nova_suite
 
 releases: $(ready)  ## everything on every Nova; makes the table of the docs
-	$(bin)/python -m tests.releases $(NOVA) $(if $(STEPS),--only $(STEPS))
+	$(bin)/python -m tests.releases $(NOVA) --python $(PYTHON) \
+		$(if $(STEPS),--only $(STEPS))
 
 install-tests: $(ready)  ## the DevStack plugin; DEVSTACK=clone: with its functions
 	$(bin)/python -m pytest tests/install

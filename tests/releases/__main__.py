@@ -25,6 +25,8 @@ RELEASES = tuple(
         for path in (Path(__file__).parent / "constraints").glob("nova*.txt")
     )
 )
+#: The interpreter whose environments have no name of its own.
+PYTHON = "python3"
 _ENVIRONMENT = ("make", "--silent", "venv", "schemas")
 _VERSIONS = (
     "import platform; from importlib import metadata; "
@@ -43,9 +45,10 @@ def main(arguments: list[str]) -> int:
         help="all of them if none is named",
     )
     parser.add_argument("--only", nargs="+", choices=COLUMNS, default=COLUMNS)
+    parser.add_argument("--python", default=PYTHON, help="python3.13, say")
     asked = parser.parse_args(arguments)
     fine = [
-        run(release, column)
+        run(release, column, asked.python)
         for release in asked.releases or RELEASES
         for column in asked.only
     ]
@@ -59,11 +62,15 @@ def _release(text: str) -> int:
     return int(text)
 
 
-def run(release: int, column: str) -> bool:
+def run(release: int, column: str, interpreter: str) -> bool:
     """One column of one release; whether nothing failed."""
-    venv = f".venv-nova{release}"
+    name = f"nova{release}"
+    if interpreter != PYTHON:
+        name += f"-{Path(interpreter).name}"
+    venv = f".venv-{name}"
     subprocess.run(
-        [*_ENVIRONMENT, f"NOVA={release}", f"VENV={venv}"],
+        [*_ENVIRONMENT, f"NOVA={release}", f"PYTHON={interpreter}",
+         f"VENV={venv}"],
         cwd=TOP,
         check=True,
     )
@@ -79,11 +86,11 @@ def run(release: int, column: str) -> bool:
     outcomes = []
     for number, step in steps:
         began = time.monotonic()
-        outcomes.append(one(python, step, LOGS / f"nova{release}-{number}"))
+        outcomes.append(one(python, step, LOGS / f"{name}-{number}"))
         took = time.monotonic() - began
         print(
-            f"Nova {nova}, {column}: {step.command[-1]}: {outcomes[-1]} "
-            f"({took:.0f} s)",
+            f"Nova {nova}, Python {version}, {column}: {step.command[-1]}: "
+            f"{outcomes[-1]} ({took:.0f} s)",
             flush=True,
         )
     today = datetime.date.today().isoformat()

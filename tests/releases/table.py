@@ -20,7 +20,7 @@ RESULTS = DOC / "releases.csv"
 EXCEPTIONS = DOC / "releases-exceptions.csv"
 
 _HEADS = ("Nova", "Python", *COLUMNS, "run on")
-_EXCEPTION_HEADS = ("Nova", "step", "tests", "came out", "reason")
+_EXCEPTION_HEADS = ("Nova", "Python", "step", "tests", "came out", "reason")
 #: Of one module, more exceptions than these are only counted.
 _NAMED = 3
 _REASON_WIDTH = 240
@@ -29,30 +29,43 @@ _REASON_WIDTH = 240
 def note(
     nova: str, python: str, column: str, outcomes: Sequence[Outcome], day: str
 ) -> None:
-    """Write down what one column of one release came to."""
-    rows = _read(RESULTS)
-    row = next((row for row in rows if row["Nova"] == nova), None)
-    if row is None:
-        # Another version of a release takes the place of the one before.
-        major = nova.partition(".")[0] + "."
-        rows = [row for row in rows if not row["Nova"].startswith(major)]
-        rows.append(row := dict.fromkeys(_HEADS, ""))
-    row |= {"Nova": nova, "Python": python, "run on": day}
-    row[column] = _cell(column, outcomes)
-    _write(RESULTS, _HEADS, sorted(rows, key=_by_release))
+    """Write down what one column of one release came to, on one Python."""
+    here = {"Nova": nova, "Python": python}
+    # Another version of the two takes the place of the one before.
+    rows, old = _apart(_read(RESULTS), here)
+    same = next((row for row in old if row.items() >= here.items()), None)
+    row = same or dict.fromkeys(_HEADS, "")
+    row |= here | {"run on": day, column: _cell(column, outcomes)}
+    _write(RESULTS, _HEADS, sorted([*rows, row], key=_by_release))
 
-    there = {row["Nova"] for row in rows}
-    kept = [
-        row
-        for row in _read(EXCEPTIONS)
-        if row["Nova"] in there
-        and (row["Nova"], row["step"]) != (nova, column)
-    ]
+    kept, old = _apart(_read(EXCEPTIONS), here)
+    if same:
+        kept += [row for row in old if row["step"] != column]
     kept += [
-        dict(zip(_EXCEPTION_HEADS, (nova, column, *texts), strict=True))
+        here | dict(zip(_EXCEPTION_HEADS[2:], (column, *texts), strict=True))
         for texts in _exceptions(outcomes)
     ]
     _write(EXCEPTIONS, _EXCEPTION_HEADS, sorted(kept, key=_by_release))
+
+
+def _apart(
+    rows: Iterable[dict[str, str]], here: dict[str, str]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Rows of other releases of Nova or Python, and those of these two."""
+    others: list[dict[str, str]] = []
+    ours: list[dict[str, str]] = []
+    for row in rows:
+        (ours if _release(row) == _release(here) else others).append(row)
+    return others, ours
+
+
+def _release(row: dict[str, str]) -> tuple[str, str]:
+    """Which release of Nova, on which of Python.
+
+    >>> _release({"Nova": "31.3.1", "Python": "3.11.7"})
+    ('31', '3.11')
+    """
+    return row["Nova"].partition(".")[0], row["Python"].rpartition(".")[0]
 
 
 def _cell(column: str, outcomes: Sequence[Outcome]) -> str:
@@ -108,7 +121,8 @@ def _safe(text: str) -> str:
 
 
 def _by_release(row: dict[str, str]) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", row["Nova"])]
+    versions = f"{row['Nova']} {row['Python']}"
+    return [int(number) for number in re.findall(r"\d+", versions)]
 
 
 def _read(path: Path) -> list[dict[str, str]]:

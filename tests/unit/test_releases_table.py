@@ -74,8 +74,8 @@ def tables(tmp_path, monkeypatch):
     return read
 
 
-def note(nova, column, *outcomes):
-    table.note(nova, "3.11.7", column, outcomes, "2026-11-27")
+def note(nova, column, *outcomes, python="3.11.7"):
+    table.note(nova, python, column, outcomes, "2026-11-27")
 
 
 def test_a_row_for_each_release_in_their_order(tables):
@@ -88,7 +88,7 @@ def test_a_row_for_each_release_in_their_order(tables):
         "29.4.0,3.11.7,6 passed,,not there,,,,2026-11-27",
         '31.3.1,3.11.7,7 passed,,,,,"1 of 2: 5 passed, 1 failed",2026-11-27',
     ]
-    assert exceptions == ["31.3.1,suites,a.b.c,failed,why"]
+    assert exceptions == ["31.3.1,3.11.7,suites,a.b.c,failed,why"]
 
 
 def test_a_step_that_is_run_again_takes_its_exceptions_along(tables):
@@ -97,7 +97,7 @@ def test_a_step_that_is_run_again_takes_its_exceptions_along(tables):
     note("31.3.1", "unit", Outcome(8))
     assert tables() == [
         ["31.3.1,3.11.7,8 passed,7 passed,,,,,2026-11-27"],
-        ["31.3.1,property,a.c,skipped,why"],
+        ["31.3.1,3.11.7,property,a.c,skipped,why"],
     ]
 
 
@@ -107,13 +107,27 @@ def test_a_newer_version_of_a_release_begins_anew(tables):
     assert tables() == [["31.3.1,3.11.7,,,,,passed,,2026-11-27"], []]
 
 
+def test_a_row_for_each_python_in_their_order(tables):
+    skipped = Outcome(7, (), (("a.b", "why"),))
+    note("31.3.1", "unit", skipped, python="3.13.0")
+    note("31.3.1", "unit", skipped, python="3.9.2")
+    note("31.3.1", "unit", Outcome(8), python="3.13.1")
+    assert tables() == [
+        [
+            "31.3.1,3.9.2,7 passed,,,,,,2026-11-27",
+            "31.3.1,3.13.1,8 passed,,,,,,2026-11-27",
+        ],
+        ["31.3.1,3.9.2,unit,a.b,skipped,why"],
+    ]
+
+
 def test_many_tests_of_one_module_are_counted(tables):
     skipped = tuple((f"a.b.test_c[{n}]", "why") for n in range(4))
     note("31.3.1", "unit", Outcome(7, (), (*skipped, ("a.d.test_e", "why"))))
     _, exceptions = tables()
     assert exceptions == [
-        "31.3.1,unit,a.b: 4 tests,skipped,why",
-        "31.3.1,unit,a.d.test\\_e,skipped,why",
+        "31.3.1,3.11.7,unit,a.b: 4 tests,skipped,why",
+        "31.3.1,3.11.7,unit,a.d.test\\_e,skipped,why",
     ]
 
 
