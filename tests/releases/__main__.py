@@ -83,7 +83,10 @@ def run(release: int, column: str, interpreter: str) -> bool:
         for number, step in enumerate(STEPS)
         if step.column == column and release >= step.since
     ]
-    outcomes = []
+    today = datetime.date.today().isoformat()
+    outcomes: list[Outcome] = []
+    if not steps:
+        table.note(nova, version, column, outcomes, today)
     for number, step in steps:
         began = time.monotonic()
         outcomes.append(one(python, step, LOGS / f"{name}-{number}"))
@@ -93,18 +96,18 @@ def run(release: int, column: str, interpreter: str) -> bool:
             f"{outcomes[-1]} ({took:.0f} s)",
             flush=True,
         )
-    today = datetime.date.today().isoformat()
-    table.note(nova, version, column, outcomes, today)
+        # Each time: suites take long, and what was run is kept.
+        table.note(nova, version, column, outcomes, today)
     return not any(outcome.failed for outcome in outcomes)
 
 
 def one(python: Path, step: Step, base: Path) -> Outcome:
     """Run a step; its output is in a file beside its results."""
     base.parent.mkdir(parents=True, exist_ok=True)
-    results = base.with_suffix(".results")
+    results = base.with_name(f"{base.name}.results")
     results.unlink(missing_ok=True)
     command = [each.format(results=results) for each in step.command]
-    with base.with_suffix(".log").open("w") as log:
+    with base.with_name(f"{base.name}.log").open("w") as log:
         child = subprocess.Popen(
             [python, "-W", "ignore", *command],
             cwd=TOP,
