@@ -105,13 +105,14 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         """Nova's report, with what the schedulers are to know of us."""
+        # First, since Nova's own report fails for some of what is found.
+        found = self.watch.look(nodename)
         resources = super().get_available_resource(nodename)
         stats = nova_stats.write(
             nova_stats.version(),
             self._aligned_caches(),
             self._near_distances(),
         )
-        found = self.watch.look(nodename)
         resources["stats"] = {
             **(resources.get("stats") or {}), **stats, **found
         }

@@ -1,12 +1,16 @@
 """Computes look at themselves, and everybody sees what they found."""
 
+import re
+
 import pytest
-from nova import context, objects
+from nova import context, exception, objects
+from nova.virt.libvirt import driver
 
 from pinning_filter.core import synthetic
 from pinning_filter.nova import stats as nova_stats
 
 PINNED = {"hw__cpu_policy": "dedicated"}
+NOBODY = "11111111-2222-4333-8444-555555555555"
 
 
 @pytest.fixture
@@ -25,8 +29,8 @@ def two(cloud):
 
 
 def domain(cloud, server):
-    driver = cloud.services.computes[server.host].driver
-    connection = driver._host.get_connection()
+    compute = cloud.services.computes[server.host].driver
+    connection = compute._host.get_connection()
     return connection.lookupByUUIDString(server.id)
 
 
@@ -81,19 +85,18 @@ def test_a_pin_changed_live_is_seen_by_everybody(two, rows, run):
 
 def test_a_guest_that_nova_does_not_know_is_drawn(two, rows):
     cloud, (server, *_) = two
-    xml = server.xml
-    copy = xml.replace(server.id, "11111111-2222-4333-8444-555555555555")
+    copy = server.xml.replace(server.id, NOBODY)
     copy = copy.replace("<name>", "<name>by-hand-", 1)
-    for number, pcpu in enumerate(sorted(server.pinning.values())):
-        copy = copy.replace(f'cpuset="{pcpu}"', f'cpuset="{5 + number}"')
+    for what, pcpus in (("vcpu=.0.", "2"), ("vcpu=.1.", "3"),
+                        ("emulatorpin", "2-3"), ("iothreadpin.*", "2-3")):
+        copy = re.sub(f'({what} cpuset=)"[^"]*"', rf'\1"{pcpus}"', copy)
     connection = cloud.services.computes["here"].driver._host.get_connection()
     orphan = connection.createXML(copy, 0)
     cloud.audit()
     cloud.audit()
-    codes = found(cloud).codes
-    assert set(codes) == {"domain-unknown"}
+    assert found(cloud) == nova_stats.Findings(1, {"domain-unknown": {2, 3}})
     drawn = [row["pcpu"] for row in rows("map")[1] if row["state"] == "orphan"]
-    assert drawn == sorted(codes["domain-unknown"]) and len(drawn) > 0
+    assert drawn == [2, 3]
     orphan.destroy()
     cloud.audit()
     assert found(cloud) == nova_stats.Findings(0, {})
@@ -113,3 +116,21 @@ def test_a_look_that_fails_costs_no_report(two, monkeypatch, where):
     assert "Error updating resources" not in cloud.log
     assert cloud.log.count("cannot look at itself") == 1
     assert cloud.boot(cloud.flavor(1, **PINNED)).status == "ACTIVE"
+
+
+def test_what_nova_cannot_report_is_in_the_log(two, monkeypatch):
+    """A pCPU that is offline, say, costs Nova the whole report."""
+    cloud, (server, other, _) = two
+    vcpu, _ = sorted(server.pinning.items())[-1]
+    pin(cloud, server, vcpu, sorted(other.pinning.values())[0])
+
+    def fail(driver):
+        raise exception.Invalid("not available")
+
+    monkeypatch.setattr(
+        driver.LibvirtDriver, "_get_pcpu_available", fail
+    )
+    cloud.audit()
+    cloud.audit()
+    assert "Error updating resources for node here" in cloud.log
+    assert cloud.log.count("pcpu-run-twice, server") == 1
