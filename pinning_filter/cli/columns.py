@@ -27,10 +27,11 @@ def size(kib: int) -> str:
 if TYPE_CHECKING:
     _Numbers = columns.FormattableColumn[Mapping[int, int]]
     _Set = columns.FormattableColumn[AbstractSet[int]]
+    _List = columns.FormattableColumn[Sequence[int]]
     _Texts = columns.FormattableColumn[Sequence[str]]
 else:
     # cliff says what it holds since 4.9, newer than Nova 29 and Ubuntu 24.04.
-    _Numbers = _Set = _Texts = columns.FormattableColumn
+    _Numbers = _Set = _List = _Texts = columns.FormattableColumn
 
 
 class Pinning(_Numbers):
@@ -58,6 +59,18 @@ class Cpus(_Set):
     def machine_readable(self) -> list[int]:  # type: ignore[override]
         """In ascending order."""
         return sorted(self._value)
+
+
+class Steps(_List):
+    """Numbers of steps."""
+
+    def human_readable(self) -> str:
+        """As ``1, 3``."""
+        return ", ".join(map(str, self._value))
+
+    def machine_readable(self) -> list[int]:
+        """In their order."""
+        return list(self._value)
 
 
 class Clauses(_Texts):

@@ -3,52 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-from collections.abc import Iterator
 from typing import Any
 
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
-from pinning_filter.cli.output import Lister, Status
+from pinning_filter.cli.moves import Planner
+from pinning_filter.cli.output import Status
+from pinning_filter.cloud import planning
 from pinning_filter.core.errors import InputError
 from pinning_filter.core.request import Request
-from pinning_filter.core.text import one_line
 from pinning_filter.explain import caveats
 from pinning_filter.fleet import defrag
 from pinning_filter.fleet.hosts import Cloud
 
-_FOR_PEOPLE = ("step", "server", "name", "flavor", "source", "target")
 _UNKNOWN = (
     "Which NUMA cells and cores its hosts prefer is not in the file: it is "
     "taken from nova.conf here, the same for all."
 )
-#: The first microversion in which --host is asked of the scheduler, too.
-_MICROVERSION = "2.30"
 
 
-class Defrag(Lister):
+class Defrag(Planner):
     """Which few live migrations make room for more guests of a flavor?
 
     Plans only: it prints the commands and never runs them. Every step is
     what the engine answers for the cloud as it is after the steps before it.
-    Guests that cannot be migrated live, such as those with PCI devices, stay.
-    Not looked at: disks, server groups, aggregates, and what the Placement
-    API counts; Nova refuses a migration for which these are wrong. Exit
-    status: 0 there is room, or will be after the moves; 3 no moves were found
-    that make enough room; 2 bad usage or input; 4 a cell did not answer.
+    Guests that cannot be migrated live stay, and so do floating ones. Where a
+    guest may go is decided as 'drain' does. Exit status: 0 there is room, or
+    will be after the moves; 3 no moves were found that make enough room; 2 bad
+    usage or input; 4 a cell did not answer.
     """
-
-    #: Stable. A row is a migration; they are in the order to be done in.
-    all_columns = (
-        "step",
-        "server",
-        "name",
-        "flavor",
-        "source",
-        "target",
-        "command",
-    )
 
     examples = """\
 examples:
@@ -70,13 +54,7 @@ examples:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Room for what, and in which cloud."""
-        parser.add_argument(
-            "--plan",
-            action="store_true",
-            required=True,
-            help="print the plan; there is nothing else that this command "
-            "does, and nothing is ever moved by it",
-        )
+        self.add_plan_arguments(parser)
         parser.add_argument(
             "--flavor",
             type=arguments.given,
@@ -97,24 +75,25 @@ examples:
         self, parsed_args: argparse.Namespace
     ) -> tuple[list[str], list[list[Any]]]:
         """Plan, and a row for each migration."""
-        snapshot = cloud_inputs.read(parsed_args)
+        snapshot = cloud_inputs.read(
+            parsed_args, placement=True, allocations=True, requests=True
+        )
         from pinning_filter.cli.inputs import question as question_inputs
+        from pinning_filter.explain import eligible
 
         request = _request(parsed_args, snapshot)
-        cloud = snapshot.cloud(question_inputs.strategy())
-        plan = defrag.plan(cloud, request, parsed_args.count)
+        cloud = planning.cloud(snapshot, question_inputs.strategy())
+        allowed = eligible.by_flavor_and_zone(snapshot)
+        plan = defrag.plan(cloud, request, parsed_args.count, allowed)
         if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
         elif not plan.enough:
             self.status = Status.NO
-        rows = list(_rows(plan))
         notes = [caveats.caveat(snapshot, request)]
         if any(node.host and not node.strategy for node in snapshot.nodes):
             notes.append(_UNKNOWN)
         self.before = "\n".join(filter(None, [*notes, _heading(plan, cloud)]))
-        if rows:
-            self.after = "\n".join(one_line(row["command"]) for row in rows)
-        return self.answer(parsed_args, _FOR_PEOPLE, rows)
+        return self.answer_plan(parsed_args, plan.steps)
 
 
 def _request(args: argparse.Namespace, snapshot: Any) -> Request:
@@ -134,37 +113,6 @@ def _request(args: argparse.Namespace, snapshot: Any) -> Request:
             "such a guest asks for PCI devices, for which this cannot plan"
         )
     return request
-
-
-def _rows(plan: defrag.Plan) -> Iterator[dict[str, Any]]:
-    for step, move in enumerate(plan.moves, start=1):
-        yield {
-            "step": step,
-            "server": move.guest.id,
-            "name": one_line(move.guest.name),
-            "flavor": one_line(move.guest.flavor),
-            "source": move.source,
-            "target": move.target,
-            "command": command(move),
-        }
-
-
-def command(move: defrag.Move) -> str:
-    """What carries a move out, and waits for its end, for a shell."""
-    return shlex.join(
-        [
-            "openstack",
-            "--os-compute-api-version",
-            _MICROVERSION,
-            "server",
-            "migrate",
-            "--live-migration",
-            "--host",
-            move.target,
-            "--wait",
-            move.guest.id,
-        ]
-    )
 
 
 def _heading(plan: defrag.Plan, cloud: Cloud) -> str:

@@ -52,7 +52,7 @@ examples:
     def act(self, parsed_args: argparse.Namespace) -> int:
         """Read, perhaps forget the names, write."""
         snapshot = cloud_inputs.read(
-            parsed_args, placement=True, allocations=True
+            parsed_args, placement=True, allocations=True, requests=True
         )
         incomplete = cloud_inputs.report_incomplete(snapshot)
         status = Status.INCOMPLETE if incomplete else Status.YES

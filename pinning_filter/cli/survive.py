@@ -11,23 +11,22 @@ from pinning_filter.cli.columns import Clauses
 from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import Lister, Status
+from pinning_filter.cloud import planning
 from pinning_filter.cloud.snapshot import Snapshot
 from pinning_filter.core.errors import InputError
-from pinning_filter.explain import eligible
 from pinning_filter.fleet.survival import Loss, Survival
 
 _FOR_PEOPLE = ("hosts", "servers", "pcpus", "survives", "stuck", "missing")
 
 
 class Survive(Lister):
-    """If a host fails, do all its pinned servers find a place elsewhere?
+    """If a host fails, do all its servers find a place elsewhere?
 
     Of every host that has some, as if all were evacuated at once: each server
-    stays in its availability zone and among the hosts that its flavor's
-    aggregates allow, and goes where the engine says that it fits. Not looked
-    at: server groups, disks, PCI devices, and servers without a NUMA
-    topology. A "no" means that no way was found. Exit status: 0 any host may
-    fail, 3 some may not, 2 bad usage or input, 4 a cell did not answer.
+    goes where it fits, and where its server group, its availability zone, its
+    aggregates and its traits allow, as with 'drain'. A "no" means that no way
+    was found. Exit status: 0 any host may fail, 3 some may not, 2 bad usage
+    or input, 4 a cell did not answer.
     """
 
     #: Stable. A row is a host that fails, or several at once.
@@ -52,6 +51,10 @@ examples:
 
     pinning-filter survive --count 2 --all
     pinning-filter survive --aggregate rack-7
+
+  How many hosts can be lost one after the other, for metrics:
+
+    pinning-filter survive --number
 """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -77,6 +80,12 @@ examples:
             help="also the hosts that may fail; for programs they are always "
             "there",
         )
+        parser.add_argument(
+            "--number",
+            action="store_true",
+            help="only how many hosts can fail one after the other, the "
+            "fullest first, as a number",
+        )
         cloud_inputs.add_cloud_arguments(parser)
 
     def take_action(
@@ -85,11 +94,21 @@ examples:
         """Let hosts fail, and a row for each loss."""
         if parsed_args.aggregate and parsed_args.count > 1:
             raise InputError("give either --aggregate or --count")
-        snapshot = cloud_inputs.read(parsed_args)
+        if parsed_args.number and parsed_args.aggregate:
+            raise InputError("give either --aggregate or --number")
+        snapshot = cloud_inputs.read(
+            parsed_args, placement=True, allocations=True, requests=True
+        )
         from pinning_filter.cli.inputs import question as question_inputs
+        from pinning_filter.explain import eligible
 
-        cloud = snapshot.cloud(question_inputs.strategy())
+        cloud = planning.cloud(snapshot, question_inputs.strategy())
         survival = Survival(cloud, eligible.by_flavor_and_zone(snapshot))
+        if parsed_args.number:
+            self.before = str(survival.in_turn())
+            if cloud_inputs.report_incomplete(snapshot):
+                self.status = Status.INCOMPLETE
+            return [], []
         losses = list(_losses(parsed_args, snapshot, survival))
         if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
@@ -110,7 +129,9 @@ def _losses(
     yield from progress.bar(
         survival.losses(args.count),
         "Letting hosts fail",
-        total=sum(bool(node.guests) for node in snapshot.nodes),
+        total=sum(
+            bool(node.guests or node.floating) for node in snapshot.nodes
+        ),
     )
 
 
@@ -118,15 +139,14 @@ def _members(name: str, snapshot: Snapshot) -> list[str]:
     members = [
         node.name
         for node in snapshot.nodes
-        if node.host is not None
-        and any(each.name == name for each in node.aggregates)
+        if any(each.name == name for each in node.aggregates)
     ]
     if not members:
         known = sorted(
             {each.name for node in snapshot.nodes for each in node.aggregates}
         )
         raise InputError(
-            f"--aggregate: no host with NUMA cells is in an aggregate {name}; "
+            f"--aggregate: no host is in an aggregate {name}; "
             f"aggregates: {', '.join(known) or 'none'}"
         )
     return members
@@ -140,7 +160,7 @@ def _rows(
         if everything or not loss.survived:
             yield {
                 "hosts": Clauses(loss.hosts),
-                "servers": loss.guests,
+                "servers": loss.servers,
                 "pcpus": loss.pcpus,
                 "survives": loss.survived,
                 "stuck": Clauses(
@@ -153,14 +173,14 @@ def _rows(
 
 def _heading(losses: Sequence[Loss], in_turn: int | None) -> str:
     if not losses:
-        return "No host has pinned servers."
+        return "No host has servers."
     number = len(losses)
     fatal = sum(not loss.survived for loss in losses)
     if in_turn is None:
         verdict = "would not all find" if fatal else "would all find"
         return f"The servers of these hosts {verdict} a place elsewhere."
     hosts = "1 host" if number == 1 else f"{number} hosts"
-    text = f"{fatal} of {hosts} with pinned servers may not fail."
+    text = f"{fatal} of {hosts} with servers may not fail."
     if in_turn == 1:
         return f"{text} The fullest host can fail, and none after it."
     if in_turn:

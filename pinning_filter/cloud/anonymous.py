@@ -12,7 +12,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pinning_filter.cloud.snapshot import (
     Aggregate,
@@ -23,6 +23,10 @@ from pinning_filter.cloud.snapshot import (
 )
 from pinning_filter.core.host import Host
 from pinning_filter.fleet.hosts import Guest
+from pinning_filter.fleet.servers import Group, Server
+
+#: A server of either kind.
+_Server = TypeVar("_Server", bound=Server)
 
 #: Traits and resource classes that an operator made up.
 _CUSTOM = re.compile(r"CUSTOM_\w+")
@@ -50,6 +54,7 @@ def anonymous(snapshot: Snapshot) -> Snapshot:
         filters=None,
         pci_aliases=tuple(map(names.alias, snapshot.pci_aliases)),
         moving=frozenset(map(names.consumer, sorted(snapshot.moving))),
+        groups=tuple(map(names.group, snapshot.groups)),
     )
 
 
@@ -108,6 +113,7 @@ class _Names:
                 for each in node.unplaced
             ),
             others_ids=tuple(map(self.consumer, node.others_ids)),
+            floating=tuple(map(self._server, node.floating)),
             held=tuple(map(self._guest, node.held)),
         )
 
@@ -149,13 +155,36 @@ class _Names:
     def _guest(self, guest: Guest) -> Guest:
         request = guest.request
         return dataclasses.replace(
-            guest,
-            id=self.consumer(guest.id),
-            name="",
-            flavor=self.number("flavor", guest.flavor),
+            self._server(guest),
             request=dataclasses.replace(
                 request, physnets=self.physnets(request.physnets)
             ),
+        )
+
+    def _server(self, server: _Server) -> _Server:
+        return dataclasses.replace(
+            server,
+            id=self.consumer(server.id),
+            name="",
+            flavor=self.number("flavor", server.flavor),
+            zone=server.zone and self.number("zone", server.zone),
+            devices=tuple(map(self._device, server.devices)),
+        )
+
+    def _device(self, text: str) -> str:
+        data = json.loads(text)
+        data["alias_name"] = self.number("alias", data["alias_name"] or "")
+        for each in data["spec"]:
+            if network := each.get("physical_network"):
+                each["physical_network"] = self.number("physnet", network)
+        return self.custom(json.dumps(data))
+
+    def group(self, group: Group) -> Group:
+        """A server group: who is in it remains."""
+        return dataclasses.replace(
+            group,
+            id=self.number("group", group.id),
+            members=frozenset(map(self.consumer, sorted(group.members))),
         )
 
     def flavor(self, flavor: Flavor) -> Flavor:

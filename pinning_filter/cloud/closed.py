@@ -43,6 +43,16 @@ def clause(kind: Kind, more: str = "") -> str:
     return _BEGINS[kind] + more
 
 
+def is_down(node: Node) -> bool:
+    """Whether its compute service cannot be asked to migrate a server.
+
+    >>> is_down(Node("a", None, closed=clause(Kind.DOWN)))
+    True
+    """
+    begins = (_BEGINS[Kind.DOWN], _BEGINS[Kind.FORCED_DOWN])
+    return node.closed.startswith(begins)
+
+
 def kind(node: Node) -> Kind | None:
     """Why a node takes no guests; None: it does. What is graver is told.
 

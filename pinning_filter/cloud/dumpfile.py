@@ -37,6 +37,7 @@ from pinning_filter.core.strategy import Strategy
 from pinning_filter.core.text import MOST_SHOWN, one_line
 from pinning_filter.fleet.hosts import Guest, Unplaced
 from pinning_filter.fleet.offers import Inventory
+from pinning_filter.fleet.servers import Group, GroupPolicy, Server
 
 #: How a dump is told from other JSON.
 FORMAT = "pinning-filter dump"
@@ -53,6 +54,10 @@ def write(snapshot: Snapshot) -> dict[str, Any]:
         "filters": snapshot.filters and list(snapshot.filters),
         "pci_aliases": list(snapshot.pci_aliases),
         "moving": sorted(snapshot.moving),
+        "groups": [
+            {**_fields(group), "members": sorted(group.members)}
+            for group in snapshot.groups
+        ],
         "flavors": [
             {**_fields(flavor), "extra_specs": dict(flavor.extra_specs)}
             for flavor in snapshot.flavors
@@ -107,6 +112,7 @@ def _write_node(node: Node) -> dict[str, Any]:
         "unplaced": [_fields(each) for each in node.unplaced],
         "others": node.others,
         "others_ids": list(node.others_ids),
+        "floating": [_write_server(server) for server in node.floating],
         "held": [_write_guest(guest) for guest in node.held],
         "strategy": node.strategy and _fields(node.strategy),
         "plain_nova": node.plain_nova,
@@ -142,10 +148,7 @@ def _write_cell(cell: HostCell) -> dict[str, Any]:
 def _write_guest(guest: Guest) -> dict[str, Any]:
     request = guest.request
     return {
-        "id": guest.id,
-        "name": guest.name,
-        "flavor": guest.flavor,
-        "fixed": guest.fixed,
+        **_write_server(guest),
         "runs": guest.runs,
         "cpu_policy": request.cpu_policy.value,
         "thread_policy": request.thread_policy.value,
@@ -170,6 +173,20 @@ def _write_guest(guest: Guest) -> dict[str, Any]:
                 request.cells, guest.placement.cells, strict=True
             )
         ],
+    }
+
+
+def _write_server(server: Server) -> dict[str, Any]:
+    """What pinned and floating servers have alike."""
+    return {
+        "id": server.id,
+        "name": server.name,
+        "flavor": server.flavor,
+        "fixed": server.fixed,
+        "stays": server.stays,
+        "paused": server.paused,
+        "devices": list(server.devices),
+        "zone": server.zone,
     }
 
 
@@ -205,6 +222,7 @@ def read(data: Any) -> Snapshot:
         data.get("filters") and tuple(data["filters"]),
         tuple(map(_read_alias, data.get("pci_aliases", ()))),
         frozenset(data.get("moving", ())),
+        tuple(map(_read_group, data.get("groups", ()))),
     )
     snapshot.cloud()  # complains of names that repeat
     return snapshot
@@ -243,6 +261,15 @@ def _read_alias(text: str) -> str:
             f"pci_aliases: {text[:MOST_SHOWN]!r} is no JSON object"
         )
     return text
+
+
+def _read_group(data: Mapping[str, Any]) -> Group:
+    return Group(
+        data["id"],
+        GroupPolicy(data["policy"]),
+        frozenset(data["members"]),
+        data["most"],
+    )
 
 
 @functools.cache
@@ -286,6 +313,10 @@ def _read_node(data: Mapping[str, Any], elsewhere: dict[str, str]) -> Node:
         others=data["others"] + len(unread),
         others_ids=(
             *data.get("others_ids", ()), *(each["id"] for each in unread)
+        ),
+        floating=tuple(
+            Server(each["id"], **_read_server(each))
+            for each in data.get("floating", ())
         ),
         held=tuple(held),
         closed=data["closed"],
@@ -409,8 +440,23 @@ def _placed_guest(data: Mapping[str, Any], host: Host) -> Guest:
         data["id"],
         request,
         Placement(request, tuple(placed)),
-        data["name"],
-        data["flavor"],
-        data["fixed"],
-        data.get("runs", True),
+        runs=data.get("runs", True),
+        **_read_server(data),
     )
+
+
+def _read_server(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What pinned and floating servers have alike, without the id.
+
+    Of one that cannot be migrated live an old dump does not say whether it
+    can be at all.
+    """
+    return {
+        "name": data["name"],
+        "flavor": data["flavor"],
+        "fixed": data["fixed"],
+        "stays": data.get("stays", data["fixed"]),
+        "paused": data.get("paused", False),
+        "devices": tuple(data.get("devices", ())),
+        "zone": data.get("zone"),
+    }

@@ -17,6 +17,7 @@ from pinning_filter.core.host import Host
 from pinning_filter.core.strategy import SPREAD, Strategy
 from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest, Unplaced
 from pinning_filter.fleet.offers import Inventory
+from pinning_filter.fleet.servers import Group, Server
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class Node:
     others: int = 0
     #: The UUIDs of these, where they were read.
     others_ids: tuple[str, ...] = ()
+    #: These themselves, where they were read.
+    floating: tuple[Server, ...] = ()
     #: What servers hold here by a move that has not ended, beside what they
     #: hold where they are.
     held: tuple[Guest, ...] = ()
@@ -127,6 +130,7 @@ class Snapshot:
     #: UUIDs of servers that are being built, of moves that have not ended,
     #: and of their servers.
     moving: AbstractSet[str] = frozenset()
+    groups: tuple[Group, ...] = ()  #: server groups that have members
 
     def cloud(self, strategy: Strategy = SPREAD) -> Cloud:
         """What the engine can be asked about: hosts with NUMA cells.

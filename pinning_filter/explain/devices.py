@@ -6,9 +6,7 @@ there are enough at all. Imported only when needed: Nova takes seconds.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
-from typing import Any
 
 from nova import objects
 
@@ -75,10 +73,5 @@ def _most(
 
 
 def _stats(node: Node) -> nova_pci.LightStats:
-    cells: list[Any] = [
-        types.SimpleNamespace(id=cell.id, socket=cell.socket)
-        for cell in (node.host.cells if node.host else ())
-    ]
-    topology = types.SimpleNamespace(cells=cells)
-    pools = [dict(pool) for pool in node.pci_pools]
-    return nova_pci.LightStats(topology, pools)
+    cells = node.host.cells if node.host else ()
+    return nova_pci.light_stats(cells, node.pci_pools)

@@ -1,8 +1,8 @@
 """Which guests to move so that more of one kind fit.
 
 Beside the rule for one host: asks the same engine about many. Plans only;
-who carries a plan out, and how, is not known here. PCI devices are not: a
-guest that has any must be marked as fixed by whoever reads the cloud.
+who carries a plan out, and how, is not known here. Only guests that can be
+migrated live are moved.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import dataclasses
 
 from pinning_filter.core.request import Request
 from pinning_filter.fleet.hosts import Cloud
-from pinning_filter.fleet.moves import Move, PlannedCloud
+from pinning_filter.fleet.layout import Allowed, Move, anywhere
+from pinning_filter.fleet.moves import PlannedCloud
+from pinning_filter.fleet.steps import Step, steps
 
 __all__ = ["Move", "Plan", "plan"]
 
@@ -21,6 +23,7 @@ class Plan:
     """Moves, one after the other, and what they are good for."""
 
     moves: tuple[Move, ...]
+    steps: tuple[Step, ...]  #: the moves, and what each has to wait for
     wanted: int  #: how many more guests there was to be room for
     before: int  #: for how many there is room now, ``wanted`` at most
     after: int  #: for how many when all moves are done, ``wanted`` at most
@@ -35,7 +38,9 @@ class Plan:
         return self.after >= self.wanted
 
 
-def plan(cloud: Cloud, request: Request, count: int) -> Plan:
+def plan(
+    cloud: Cloud, request: Request, count: int, allowed: Allowed = anywhere
+) -> Plan:
     """Few moves that make room for ``count`` more guests of one kind.
 
     Until there is room: of all hosts, take that where the fewest guests have
@@ -43,13 +48,15 @@ def plan(cloud: Cloud, request: Request, count: int) -> Plan:
     that loses no room for the guests wanted. Ties: more room gained, fewer
     pCPUs moved, the host's name. Greedy: a plan may have more moves than
     needed, and none may be found where several guests would have to make way;
-    ``tests/unit/core/test_defrag.py`` measures both against trying them all.
+    ``tests/unit/fleet/test_defrag.py`` measures both against trying them all.
 
     Every placement is the engine's answer, by the host's own strategy, for
     the cloud as it is after the moves before. If there is not enough room in
     the end the plan is as far as it got, and :attr:`Plan.enough` says so.
+
+    :param allowed: which hosts a guest may go to.
     """
-    work = PlannedCloud(cloud, request, count)
+    work = PlannedCloud(cloud, request, count, allowed)
     before = work.room
     moves: list[Move] = []
     while work.room < count and (step := work.best_step()):
@@ -60,6 +67,7 @@ def plan(cloud: Cloud, request: Request, count: int) -> Plan:
     )
     return Plan(
         tuple(moves),
+        steps(moves, {host.name: host for host in cloud.hosts}),
         count,
         min(before, count),
         min(work.room, count),

@@ -9,13 +9,21 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pinning_filter.core import usage
 from pinning_filter.core.placement import Placement
 from pinning_filter.core.request import Request
 from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
+from pinning_filter.fleet.layout import (
+    Allowed,
+    Layout,
+    Move,
+    Place,
+    Places,
+    place,
+)
 
 #: How many guests are taken off a host together in every possible way; more
 #: only by taking off all and putting back what need not go.
@@ -27,17 +35,7 @@ _SIZE = operator.attrgetter("pcpus")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Move:
-    """A guest goes from one host to another."""
-
-    guest: Guest
-    source: str  #: name of the host that it leaves
-    target: str  #: name of the host that it goes to
-    placement: Placement  #: where it will sit there
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Step:
+class Gain:
     """Guests that leave one host, and where they go."""
 
     moves: tuple[Move, ...]
@@ -47,7 +45,7 @@ class Step:
     @property
     def rank(self) -> tuple[float, int, int]:
         """The lowest is the best."""
-        vcpus = sum(move.guest.pcpus for move in self.moves)
+        vcpus = sum(move.server.pcpus for move in self.moves)
         return len(self.moves) / self.gained, -self.gained, vcpus
 
 
@@ -55,9 +53,7 @@ class _Target(NamedTuple):
     """Where a guest could go. The lowest is the best."""
 
     lost: int  #: of the room for the guests wanted
-    free: int  #: pCPUs of the host before
-    name: str  #: of the host
-    placement: Placement
+    place: Place
 
 
 class PlannedCloud:
@@ -67,32 +63,35 @@ class PlannedCloud:
     few flavors are asked for over and over.
     """
 
-    def __init__(self, cloud: Cloud, request: Request, count: int) -> None:
+    def __init__(
+        self, cloud: Cloud, request: Request, count: int, allowed: Allowed
+    ) -> None:
         self._request, self._count = request, count
-        self._hosts = {
-            host.name: host for host in cloud.hosts if not host.closed
-        }
+        self._allowed = allowed
+        self._places = Places(cloud.hosts)
+        self._hosts = self._places.hosts
         self._rooms = {
             name: self._room_on(host) for name, host in self._hosts.items()
         }
         self._sets: dict[tuple[str, int], list[tuple[Guest, ...]]] = {}
-        self._targets: dict[Request, list[_Target]] = {}
-        self._ways: dict[Request, list[tuple[int, str, Guest]]] = {}
+        self._targets: dict[object, list[_Target]] = {}
+        self._ways: dict[object, list[tuple[int, str, Guest]]] = {}
 
     @property
     def room(self) -> int:
         return sum(self._rooms.values())
 
-    def take(self, step: Step) -> None:
+    def take(self, step: Gain) -> None:
+        self._places = self._places.after(step.hosts, frozenset())
+        self._hosts = self._places.hosts
         for name, host in step.hosts.items():
-            self._hosts[name] = host
             self._rooms[name] = self._room_on(host)
             for together in range(1, _TOGETHER + 2):
                 self._sets.pop((name, together), None)
         self._targets.clear()
         self._ways.clear()
 
-    def best_step(self) -> Step | None:
+    def best_step(self) -> Gain | None:
         """With the fewest guests that go together, then the best rank."""
         for together in range(1, _TOGETHER + 2):
             steps = [
@@ -104,7 +103,7 @@ class PlannedCloud:
                 return min(steps, key=lambda step: step.rank)
         return None
 
-    def _steps(self, host: CloudHost, together: int) -> Iterator[Step]:
+    def _steps(self, host: CloudHost, together: int) -> Iterator[Gain]:
         """What so many moves, or all that are needed, do for one host."""
         if self._rooms[host.name] >= self._count:
             return
@@ -160,106 +159,112 @@ class PlannedCloud:
             host = _more(host, placement)
         return self._count
 
-    def _step(self, source: CloudHost, going: Sequence[Guest]) -> Step | None:
+    def _step(self, source: CloudHost, going: Sequence[Guest]) -> Gain | None:
         """The guests go, each to where it takes the least; None: one cannot.
 
         The largest first. Of the hosts that lose the least room for the
         guests wanted, the one with the fewest free pCPUs. Ties: the name.
         """
-        changed: dict[str, CloudHost] = {}
+        layout = self._layout()
         moves = []
         for guest in sorted(going, key=_SIZE, reverse=True):
-            target = self._best_target(guest, changed, source.name)
+            target = self._best_target(guest, layout, source.name)
             if target is None:
                 return None
-            moves.append(self._move(guest, source.name, target, changed))
-        return self._gaining(moves, changed)
+            moves.append(_moved(guest, source.name, target.place, layout))
+        return self._gaining(moves, layout.changed)
 
-    def _making_way(self, source: CloudHost, guest: Guest) -> Step | None:
+    def _making_way(self, source: CloudHost, guest: Guest) -> Gain | None:
         """The guest goes where another has made way, the smallest that does.
 
         None: it can go without, or nowhere at all.
         """
-        if self._best_target(guest, {}, source.name):
+        layout = self._layout()
+        if self._best_target(guest, layout, source.name):
             return None
-        for _, name, other in self._making(guest.request)[:_WAYS]:
-            target = name != source.name and self._best_target(other, {}, name)
+        for _, name, other in self._making(guest)[:_WAYS]:
+            layout = self._layout()
+            target = name != source.name and self._best_target(
+                other, layout, name
+            )
             if not target:
                 continue
-            changed: dict[str, CloudHost] = {}
-            moves = [self._move(other, name, target, changed)]
-            placement = _fit(changed[name], guest.request)
-            if placement is None:
+            moves = [_moved(other, name, target.place, layout)]
+            there = layout.place(guest, name)
+            if there is None:
                 continue
-            there = _Target(0, 0, name, placement)
-            moves.append(self._move(guest, source.name, there, changed))
-            if step := self._gaining(moves, changed):
+            moves.append(_moved(guest, source.name, there, layout))
+            if step := self._gaining(moves, layout.changed):
                 return step
         return None
 
-    def _making(self, request: Request) -> list[tuple[int, str, Guest]]:
+    def _layout(self) -> Layout:
+        return Layout(self._places, frozenset(), self._allowed)
+
+    def _making(self, guest: Guest) -> list[tuple[int, str, Guest]]:
         """Guests but for whom one would fit: vCPUs, host, guest."""
-        if request not in self._ways:
+        if guest.kind not in self._ways:
             found = [
-                (guest.pcpus, name, guest)
+                (other.pcpus, name, other)
                 for name, host in self._hosts.items()
-                for guest in host.guests
-                if not guest.fixed
-                and _fit(host.without(guest), request)
+                for other in host.guests
+                if not other.fixed and place(host.without(other), guest)
             ]
-            self._ways[request] = sorted(found, key=lambda each: each[:2])
-        return self._ways[request]
+            self._ways[guest.kind] = sorted(found, key=lambda each: each[:2])
+        return self._ways[guest.kind]
 
     def _best_target(
-        self, guest: Guest, changed: Mapping[str, CloudHost], source: str
+        self, guest: Guest, layout: Layout, source: str
     ) -> _Target | None:
-        request = guest.request
-        if request not in self._targets:
+        if guest.kind not in self._targets:
             each = [
-                self._target(host, request) for host in self._hosts.values()
+                self._target(place(host, guest))
+                for host in self._hosts.values()
             ]
-            self._targets[request] = sorted(filter(None, each))
+            self._targets[guest.kind] = sorted(filter(None, each), key=_rank)
         unchanged = (
             target
-            for target in self._targets[request]
-            if target.name != source and target.name not in changed
+            for target in self._targets[guest.kind]
+            if target.place.name not in {source, *layout.changed}
+            and layout.against(guest, target.place.name) is None
         )
         seats = [
-            self._target(host, request)
-            for name, host in changed.items()
+            self._target(layout.place(guest, name), layout)
+            for name in layout.changed
             if name != source
         ]
-        return min(filter(None, [next(unchanged, None), *seats]), default=None)
+        found = filter(None, [next(unchanged, None), *seats])
+        return min(found, key=_rank, default=None)
 
-    def _target(self, host: CloudHost, request: Request) -> _Target | None:
-        placement = _fit(host, request)
-        if placement is None:
+    def _target(
+        self, found: Place | None, layout: Layout | None = None
+    ) -> _Target | None:
+        """What a place costs; None: there is none."""
+        if found is None or found.placement is None:
             return None
-        lost = self._room_on(host) - self._room_on(_more(host, placement))
-        return _Target(lost, host.host.free_pcpus, host.name, placement)
-
-    def _move(
-        self,
-        guest: Guest,
-        source: str,
-        target: _Target,
-        changed: dict[str, CloudHost],
-    ) -> Move:
-        """Also put the two hosts, as they are then, among the changed."""
-        left = changed.get(source, self._hosts[source])
-        host = changed.get(target.name, self._hosts[target.name])
-        changed[source] = left.without(guest)
-        changed[target.name] = host.adding(guest, target.placement)
-        return Move(guest, source, target.name, target.placement)
+        host = (layout.host if layout else self._hosts.__getitem__)(found.name)
+        more = _more(host, found.placement)
+        return _Target(self._room_on(host) - self._room_on(more), found)
 
     def _gaining(
         self, moves: Sequence[Move], changed: dict[str, CloudHost]
-    ) -> Step | None:
+    ) -> Gain | None:
         gained = sum(
             self._room_on(host) - self._rooms[name]
             for name, host in changed.items()
         )
-        return Step(tuple(moves), gained, changed) if gained > 0 else None
+        return Gain(tuple(moves), gained, changed) if gained > 0 else None
+
+
+def _rank(target: _Target) -> tuple[int, tuple[int, str]]:
+    return target.lost, target.place.key
+
+
+def _moved(guest: Guest, source: str, there: Place, layout: Layout) -> Move:
+    """The move, also made in the layout."""
+    layout.take(guest, source)
+    layout.put(guest, there)
+    return Move(guest, source, there.name, there.placement)
 
 
 def _fit(host: CloudHost, request: Request) -> Placement | None:

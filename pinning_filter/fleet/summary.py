@@ -54,6 +54,7 @@ def sentence(
     request: Request | None,
     refusals: Sequence[Refusal],
     longest: int | None = None,
+    what: str = "",
 ) -> str:
     """Why a request fits none of the hosts, for whoever asked.
 
@@ -68,9 +69,10 @@ def sentence(
     :param request: what was asked for; None: it is not known.
     :param longest: how many characters it may have; reasons that are one too
         many are counted only. None: as many as it takes.
+    :param what: what cannot be taken; empty: :func:`asked` says it.
     """
     total = len(refusals)
-    begin = f"No host can take {asked(request)}: "
+    begin = f"No host can take {what or asked(request)}: "
     ranked = reasons(refusals)
     clauses = [_clause(reason, total) for reason in ranked]
     for shown in range(len(clauses), 0, -1):

@@ -77,6 +77,19 @@ class LightStats(stats.PciDeviceStats):
         return found
 
 
+def light_stats(
+    cells: Sequence[HostCell], pools: Sequence[Mapping[str, Any]]
+) -> LightStats:
+    """Statistics of a host that is known without Nova's objects."""
+    topology = types.SimpleNamespace(
+        cells=[
+            types.SimpleNamespace(id=cell.id, socket=cell.socket)
+            for cell in cells
+        ]
+    )
+    return LightStats(topology, [dict(pool) for pool in pools])
+
+
 def light(pci_stats: Any) -> Any:
     """The same statistics, cheap to ask."""
     if isinstance(pci_stats, stats.PciDeviceStats):

@@ -19,6 +19,7 @@ import types
 import warnings
 from collections.abc import Iterator
 from importlib import metadata
+from typing import Any
 
 #: The oldest release that is supported: 2024.1, Caracal.
 OLDEST = 29
@@ -102,6 +103,15 @@ def forget_pci_aliases() -> None:
 
     if read := getattr(request, "get_alias_from_config", None):
         read.cache_clear()
+
+
+def is_live_migratable(request: Any) -> bool:
+    """Whether devices that a flavor asks for let a server migrate live.
+
+    Never before 31.
+    """
+    asked = getattr(request, "is_live_migratable", None)
+    return bool(asked and asked())
 
 
 def claims_count_devices() -> bool:

@@ -331,7 +331,7 @@ def test_two_thousand_hosts(opened):
             name=f"host-{number:04}",
             guests=tuple(
                 Guest(f"{number}-{each.id}", each.request, each.placement,
-                      f"vm {number}", each.flavor)
+                      name=f"vm {number}", flavor=each.flavor)
                 for each in node.guests
             ),
         )

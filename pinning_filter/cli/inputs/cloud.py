@@ -7,6 +7,7 @@ never see the difference.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pinning_filter.cli import progress
@@ -73,6 +74,8 @@ def read(
     placement: bool = False,
     allocations: bool = False,
     since: str = "",
+    requests: bool = False,
+    besides: Sequence[str] = (),
 ) -> Snapshot:
     """The snapshot that :func:`add_cloud_arguments` asked for.
 
@@ -82,6 +85,8 @@ def read(
     :param allocations: whether to ask it who holds what.
     :param since: servers that changed since this moment, in UTC, count as
         moving; empty: only those that do now.
+    :param requests: whether to read what planning moves takes.
+    :param besides: names of hosts that are wanted with those of ``--host``.
     :raises InputError: naming the file, option or name that is wrong.
     """
     names = [name for name in args.host if not source.is_file(name)]
@@ -101,11 +106,12 @@ def read(
                 with_placement=placement,
                 allocations=allocations,
                 since=since,
+                requests=requests,
             )
     if not snapshot.nodes:
         warn("there are no compute nodes")
     try:
-        return snapshot.only(names)
+        return snapshot.only([*names, *besides] if names else [])
     except KeyError as error:
         some = ", ".join(node.name for node in snapshot.nodes[:5])
         more = ", ..." if len(snapshot.nodes) > 5 else ""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
+from collections.abc import Sequence
+from typing import TypeVar
 
 from nova import conf, objects, servicegroup
 
+from pinning_filter.cloud.live import asked, nodes, placement
 from pinning_filter.cloud.live import guests as live_guests
-from pinning_filter.cloud.live import nodes, placement
 from pinning_filter.cloud.live.session import Session
 from pinning_filter.cloud.snapshot import Aggregate, Flavor, Node, Snapshot
+from pinning_filter.fleet.servers import Group, Server
+
+#: A server of either kind.
+_Server = TypeVar("_Server", bound=Server)
 
 #: What of a flavor decides on where its servers go.
 _SPECS = (
@@ -32,6 +39,7 @@ def snapshot(
     with_placement: bool = False,
     allocations: bool = False,
     since: str = "",
+    requests: bool = False,
 ) -> Snapshot:
     """What can be seen of the cloud now.
 
@@ -40,6 +48,8 @@ def snapshot(
     :param allocations: whether to ask it who holds what.
     :param since: servers that changed since this moment, in UTC, count as
         moving.
+    :param requests: whether to read server groups, and the zones that servers
+        asked for, too: whoever plans moves needs them.
     :raises InputError: if not even the API database answers.
     """
     aggregates = session.api(objects.AggregateList.get_all)
@@ -58,6 +68,10 @@ def snapshot(
         )
         for node, uuid in found
     ]
+    groups: tuple[Group, ...] = ()
+    if requests:
+        groups = session.api(asked.groups)
+        made = _with_zones(session, made)
     return Snapshot(
         tuple(sorted(made, key=lambda node: node.name)),
         tuple(map(_flavor, flavors)),
@@ -66,7 +80,29 @@ def snapshot(
         tuple(conf.CONF.filter_scheduler.enabled_filters),
         tuple(conf.CONF.pci.alias),
         frozenset(moving),
+        groups,
     )
+
+
+def _with_zones(session: Session, made: Sequence[Node]) -> list[Node]:
+    """The nodes, with the zones that their servers asked for."""
+    servers = [
+        each.id for node in made for each in (*node.guests, *node.floating)
+    ]
+    zones = session.api(asked.zones, servers)
+
+    def zoned(some: tuple[_Server, ...]) -> tuple[_Server, ...]:
+        return tuple(
+            dataclasses.replace(each, zone=zones.get(each.id))
+            for each in some
+        )
+
+    return [
+        dataclasses.replace(
+            node, guests=zoned(node.guests), floating=zoned(node.floating)
+        )
+        for node in made
+    ]
 
 
 def flavors_in_use(session: Session) -> set[str]:

@@ -9,24 +9,26 @@ import contextlib
 import datetime
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from nova import context, objects
 from nova.db.main import api as main_db
 from nova.db.main import models
 from nova.virt import hardware
 
+from pinning_filter.cloud.live import movable
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.request import Request
 from pinning_filter.core.text import one_line
 from pinning_filter.fleet.hosts import Guest, Unplaced
+from pinning_filter.fleet.servers import Server
 from pinning_filter.nova import guest_topology
 
 #: Servers read at a time.
 _AT_ONCE = 1000
 #: Of a server that is a guest, what is read beside its own row.
-BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_devices"]
-_MIGRATABLE = ("active", "paused")
+BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_requests"]
 #: As the state of a server is called that has a domain.
 _RUNNING = ("active", "paused", "rescued")
 
@@ -118,10 +120,10 @@ class Guests:
     def read(
         self,
         instance: objects.Instance,
-        host: Host,
+        host: Host | None,
         topology: objects.InstanceNUMATopology | None = None,
-    ) -> Guest | Unplaced | None:
-        """A server and where it sits; None if it has no NUMA topology.
+    ) -> Guest | Unplaced | Server:
+        """A server and where it sits; that alone if it has no NUMA topology.
 
         :param topology: what it holds there; None: what it runs with.
         """
@@ -137,11 +139,13 @@ class Guests:
     def _read(
         self,
         instance: objects.Instance,
-        host: Host,
+        host: Host | None,
         topology: objects.InstanceNUMATopology | None,
-    ) -> Guest | Unplaced | None:
+    ) -> Guest | Unplaced | Server:
         if topology is None:
-            return None
+            return Server(instance.uuid, **_movable(instance))
+        if host is None:
+            return _unplaced(instance, "the host reports no NUMA cells")
         cells = {cell.id: cell for cell in host.cells}
         if gone := {cell.id for cell in topology.cells} - cells.keys():
             why = f"the host has no NUMA cell {min(gone)}"
@@ -166,10 +170,8 @@ class Guests:
             id=instance.uuid,
             request=request,
             placement=Placement(request, placed),
-            name=instance.display_name or "",
-            flavor=instance.flavor.name,
-            fixed=_fixed(instance),
             runs=instance.vm_state in _RUNNING and not instance.task_state,
+            **_movable(instance),
         )
 
     def _asked(self, instance: objects.Instance) -> Request | None:
@@ -204,11 +206,13 @@ def _unplaced(instance: objects.Instance, why: str) -> Unplaced:
     return Unplaced(instance.uuid, instance.display_name or "", flavor, why)
 
 
-def _fixed(instance: objects.Instance) -> str:
-    if instance.vm_state not in _MIGRATABLE:
-        return f"it is {instance.vm_state}"
-    if instance.task_state:
-        return f"it is {instance.task_state}"
-    if instance.pci_devices and instance.pci_devices.objects:
-        return "it has PCI devices"
-    return ""
+def _movable(instance: objects.Instance) -> dict[str, Any]:
+    """What planning a move takes to know of a server."""
+    return {
+        "name": instance.display_name or "",
+        "flavor": instance.flavor.name,
+        "fixed": movable.fixed(instance),
+        "stays": movable.stays(instance),
+        "paused": instance.vm_state == "paused",
+        "devices": movable.devices(instance),
+    }

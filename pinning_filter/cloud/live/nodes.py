@@ -19,6 +19,7 @@ from pinning_filter.cloud.snapshot import Aggregate, Node, Provider, SelfFound
 from pinning_filter.core.host import Host
 from pinning_filter.core.text import one_line
 from pinning_filter.fleet.hosts import Guest, Unplaced
+from pinning_filter.fleet.servers import Server
 from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import host as nova_host
 from pinning_filter.nova import stats as nova_stats
@@ -158,21 +159,24 @@ def _with_guests(
     """The node with the servers that are on it."""
     here: list[Guest] = []
     unplaced: list[Unplaced] = []
-    others: list[str] = []
+    floating: list[Server] = []
     for instance in instances:
-        found = reader.read(instance, node.host) if node.host else None
+        found = reader.read(instance, node.host)
         if isinstance(found, Guest):
             here.append(found)
-        elif isinstance(found, Unplaced):
+        elif isinstance(found, Server):
+            floating.append(found)
+        elif node.host is not None:
             unplaced.append(found)
         else:
-            others.append(instance.uuid)
+            floating.append(Server(instance.uuid, stays=found.why))
     return dataclasses.replace(
         node,
         guests=tuple(here),
         unplaced=tuple(unplaced),
-        others=len(others),
-        others_ids=tuple(others),
+        others=len(floating),
+        others_ids=tuple(each.id for each in floating),
+        floating=tuple(floating),
     )
 
 

@@ -90,7 +90,7 @@ def packed(host, *requests):
         placed = fit(host, request, strategy=Strategy(pack=True))
         host = usage.add(host, placed)
         guests.append(
-            Guest(f"a-{number}", request, placed, f"server {number} of a")
+            Guest(f"a-{number}", request, placed, name=f"server {number} of a")
         )
     return Node("a", host, tuple(guests))
 

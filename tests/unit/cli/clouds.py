@@ -40,7 +40,7 @@ def node(name, line, *requests, **fields):
         guests.append(
             Guest(
                 f"{name}-{number}", request, placed,
-                f"server {number} of {name}", f"pinned.{vcpus}",
+                name=f"server {number} of {name}", flavor=f"pinned.{vcpus}",
             )
         )
     fields = {"cell": "cell1", "strategy": Strategy(), **fields}

@@ -60,11 +60,16 @@ def test_programs_read_the_moves(pinning_filter, cloud):
     assert json.loads(answer.out) == [
         {
             "step": 1,
+            "stage": 1,
+            "waits_for": [],
             "server": "cmp2-0",
             "name": "server 0 of cmp2",
             "flavor": "pinned.1",
             "source": "cmp2",
             "target": "cmp1",
+            "how": "live",
+            "why": None,
+            "helps": [],
             "command": COMMAND,
         }
     ]

@@ -27,8 +27,8 @@ def test_an_unknown_command(pinning_filter, words, unknown):
         2,
         "",
         f"pinning-filter: there is no command '{unknown}'; there are "
-        "audit, capacity, complete, defrag, dump, explain, fit, help, map, "
-        "metrics, survive\n",
+        "audit, capacity, complete, defrag, drain, dump, explain, fit, help, "
+        "map, metrics, survive\n",
     )
 
 

@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from pinning_filter.cloud.snapshot import Aggregate, Flavor, Snapshot
+from pinning_filter.cloud.snapshot import (
+    Aggregate,
+    Flavor,
+    Provider,
+    Snapshot,
+)
+from pinning_filter.fleet.offers import Inventory
+from pinning_filter.fleet.servers import Group, GroupPolicy, Server
 from tests.unit.cli import clouds
 
 FOUR = "cell:1(memory=16GiB) core:4"
@@ -35,7 +42,7 @@ def test_all_hosts_may_fail(ask):
     answer = ask(cloud([3, 1], [2], []))
     assert (answer.status, answer.err) == (0, "")
     assert answer.out == (
-        "0 of 2 hosts with pinned servers may not fail. The fullest host can "
+        "0 of 2 hosts with servers may not fail. The fullest host can "
         "fail, and none after it.\n"
     )
 
@@ -44,7 +51,7 @@ def test_hosts_that_may_not_fail_are_told_and_no_others(ask):
     answer = ask(cloud([3, 1], [2], [2]))
     assert answer.status == 3
     first, _, _, _, *rows = answer.out.splitlines()
-    assert first == "1 of 3 hosts with pinned servers may not fail."
+    assert first == "1 of 3 hosts with servers may not fail."
     assert [row[:59] for row in rows[:-1]] == [
         "| a     |       2 |     4 | False    | server 0 of a | No h"
     ]
@@ -94,8 +101,8 @@ def test_all_hosts_of_an_aggregate(ask):
     answer = ask(snapshot, "--aggregate", "wrack")
     assert (answer.status, answer.err) == (
         2,
-        "pinning-filter: --aggregate: no host with NUMA cells is in an "
-        "aggregate wrack; aggregates: rack\n",
+        "pinning-filter: --aggregate: no host is in an aggregate wrack; "
+        "aggregates: rack\n",
     )
     assert ask(snapshot, "--aggregate", "rack", "--count", 2).status == 2
 
@@ -128,4 +135,56 @@ def test_a_server_stays_where_it_may_be(ask, there, status):
 
 def test_nobody_is_there(ask):
     answer = ask(cloud([], []))
-    assert answer.out == "No host has pinned servers.\n"
+    assert answer.out == "No host has servers.\n"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "number"),
+    [
+        pytest.param(([2], [2], [2], [2]), "2", id="two of four half full"),
+        pytest.param(([3], [3], [3]), "0", id="none"),
+    ],
+)
+def test_how_many_hosts_can_be_lost_is_a_number_for_metrics(
+    ask, sizes, number
+):
+    answer = ask(cloud(*sizes), "--number")
+    assert (answer.status, answer.out) == (0, f"{number}\n")
+
+
+def test_the_number_is_not_of_an_aggregate(ask):
+    assert ask(cloud([1]), "--number", "--aggregate", "rack").status == 2
+
+
+@pytest.mark.parametrize(
+    ("vcpus", "group", "status"),
+    [
+        pytest.param(2, False, 0, id="there is room for it"),
+        pytest.param(1, False, 3, id="the Placement API has too little"),
+        pytest.param(2, True, 3, id="another of its group is there"),
+    ],
+)
+def test_servers_that_float_have_to_find_a_place_too(
+    ask, vcpus, group, status
+):
+    names = frozenset({"x", "y"})
+    apart = (Group("g", GroupPolicy.ANTI_AFFINITY, names),)
+
+    def node(name, *servers, used=0):
+        inventories = {
+            "VCPU": Inventory(vcpus, used=used),
+            "MEMORY_MB": Inventory(16384),
+        }
+        return clouds.node(
+            name,
+            FOUR,
+            floating=tuple(Server(each, flavor="plain") for each in servers),
+            provider=Provider(inventories, frozenset()),
+        )
+
+    snapshot = Snapshot(
+        (node("a", "x", used=1), node("b", "y", used=1)),
+        (Flavor("plain", 1, 1024),),
+        groups=apart if group else (),
+    )
+    assert ask(snapshot).status == status

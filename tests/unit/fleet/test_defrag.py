@@ -21,7 +21,7 @@ def planned(
     hosts: list[CloudHost], request: Request, count: int = 1
 ) -> tuple[list[tuple[str, str]], bool]:
     plan = defrag.plan(Cloud(tuple(hosts)), request, count)
-    moves = [(move.guest.id, move.target) for move in plan.moves]
+    moves = [(move.server.id, move.target) for move in plan.moves]
     return moves, plan.enough
 
 
@@ -243,7 +243,7 @@ def carried_out(cloud: Cloud, plan: defrag.Plan) -> Cloud:
     hosts = {each.name: each for each in cloud.hosts}
     for move in plan.moves:
         source, target = hosts[move.source], hosts[move.target]
-        (guest,) = [each for each in source.guests if each == move.guest]
+        (guest,) = [each for each in source.guests if each == move.server]
         assert fit(target.host, guest.request) == move.placement
         hosts[move.source] = source.without(guest)
         hosts[move.target] = target.adding(guest, move.placement)

@@ -9,14 +9,9 @@ import pytest
 
 from pinning_filter.core.fit import fit
 from pinning_filter.core.placement import Placement
-from pinning_filter.fleet.evacuation import (
-    Evacuation,
-    Homeless,
-    Places,
-    anywhere,
-    evacuate,
-)
+from pinning_filter.fleet.evacuation import Evacuation, Homeless, evacuate
 from pinning_filter.fleet.hosts import Cloud, CloudHost, Guest
+from pinning_filter.fleet.layout import Places, anywhere
 from tests.unit.fleet.clouds import random_cloud, running
 
 FOUR = "cell:1 core:4"
@@ -43,7 +38,7 @@ def emptied(
 
 
 def targets(found: Evacuation) -> dict[str, str]:
-    return {move.guest.id: move.target for move in found.moves}
+    return {move.server.id: move.target for move in found.moves}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +111,7 @@ def test_a_guest_of_another_host_makes_way_only_if_it_may() -> None:
     ]
     assert [guest.id for guest in emptied(hosts, "a").stuck] == ["a0"]
     found = emptied(hosts, "a", making_way=True)
-    assert [(move.guest.id, move.target) for move in found.moves] == [
+    assert [(move.server.id, move.target) for move in found.moves] == [
         ("b0", "c"),
         ("a0", "b"),
     ]
@@ -128,11 +123,11 @@ def carried_out(cloud: Cloud, found: Evacuation, gone: str) -> bool:
     """Each move in turn, as the engine places it then; whether all fit."""
     hosts = {each.name: each for each in cloud.hosts}
     for move in found.moves:
-        if fit(hosts[move.target].host, move.guest.request) != move.placement:
+        if fit(hosts[move.target].host, move.server.request) != move.placement:
             return False
-        hosts[move.source] = hosts[move.source].without(move.guest)
+        hosts[move.source] = hosts[move.source].without(move.server)
         hosts[move.target] = hosts[move.target].adding(
-            move.guest, move.placement
+            move.server, move.placement
         )
     return not hosts[gone].guests
 

@@ -17,7 +17,7 @@ def survival(*hosts: CloudHost) -> Survival:
 
 def short(loss: Loss) -> tuple[tuple[str, ...], int, int, list[str]]:
     stuck = [guest.id for guest in loss.stuck]
-    return loss.hosts, loss.guests, loss.pcpus, stuck
+    return loss.hosts, loss.servers, loss.pcpus, stuck
 
 
 def test_a_host_by_itself() -> None:
