@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab import services
 from tests.lab import client, seen
+from tests.lab.audits import audit
 from tests.lab.walks import Walk
 
 pytestmark = pytest.mark.host(threads_per_core=1)
@@ -22,13 +22,6 @@ def check_runs_on(
                seen.claimed(), seen.defined())
     walk.check("pCPUs that Nova holds pinned",
                seen.host_pinned(), {int(pins["vcpu 0"])})
-
-
-def audit() -> None:
-    """Have Nova count anew what is used, as nova-compute does at its start."""
-    compute = services.nova_compute()
-    compute.stop()
-    services.nova_compute().start()
 
 
 def small() -> str:
@@ -60,8 +53,6 @@ def test_resize_up_then_back(walk: Walk) -> None:
     walk.check("status", resized.status, "VERIFY_RESIZE")
     client.openstack("server", "resize", "revert", server.id, as_json=False)
     check_runs_on(walk, client.wait(server.id, "ACTIVE"), ON_PCPU_1)
-    # After a revert on the same host Nova no longer counts the server among
-    # its own, and forgets to free its pCPUs when it goes, until its audit.
     client.delete_all()
     audit()
 

@@ -10,6 +10,7 @@ import pytest
 
 from lab import node_layout, process
 from tests.lab import client, commands, seen
+from tests.lab.audits import audit
 from tests.lab.predictions import predict
 from tests.lab.walks import Walk
 
@@ -91,6 +92,8 @@ def check_move(
     walk.check("the source's pCPUs are free", process.wait_for(
         lambda: not seen.host_pinned(SOURCE), client.PATIENCE), True)
     walk.check("domains at the source", seen.defined(SOURCE), {})
+    client.delete_all()
+    audit(DESTINATION)
 
 
 def test_a_pinned_server(walk: Walk, tmp_path: Path) -> None:

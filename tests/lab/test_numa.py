@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import node, node_layout, process, services
+from lab import node_layout
 from tests.lab import client, seen
+from tests.lab.audits import audit
 from tests.lab.predictions import predict
 from tests.lab.walks import Walk
 
@@ -189,17 +190,8 @@ def test_resize_to_two_guest_cells_and_back(
         server = client.wait(server.id, "ACTIVE")
         walk.check("status", server.status, "ACTIVE")
         check_pins(walk, server, seen.domain_xml(server.domain, NODE), pins)
-    # After a resize on the same host Nova no longer counts the server among
-    # its own, and forgets to free its pCPUs when it goes, until its audit.
     client.delete_all()
-    audit()
-
-
-def audit() -> None:
-    """Have Nova count anew what is used, as nova-compute does at its start."""
-    serves = services.logged(NODE, node_layout.SERVES)
-    seen.on(NODE, "pkill nova-compute")
-    assert process.wait_for(serves, node.START_SECONDS)
+    audit(NODE)
 
 
 def test_the_host_is_filled_and_emptied(walk: Walk) -> None:
