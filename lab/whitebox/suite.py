@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import config, install, layout, node, node_layout, steps
+from lab.whitebox import guests
 from lab.whitebox.profiles import MODULE, PROFILES, Profile
 
 HERE = layout.HERE / "whitebox"
@@ -196,6 +197,7 @@ def run(profile: Profile, side: str) -> dict[str, Result]:
         rows = subprocess.run(
             [BIN / "python", PLUGIN / "results.py"], input=stream.stdout,
             stdout=subprocess.PIPE, stderr=log, check=True).stdout
+    (folder / "guests.xml").write_text(guests.placements(folder / "xml"))
     results = dict(parsed(rows.decode()))
     if not results:
         raise steps.StepFailed(

@@ -1,9 +1,10 @@
 """The table of OpenStack's whitebox tests: stock Nova beside ours."""
 
 import json
+from pathlib import Path
 
 from lab.host import Host
-from lab.whitebox import profiles, suite
+from lab.whitebox import guests, profiles, suite
 from lab.whitebox.profiles import Profile
 from lab.whitebox.suite import Result
 
@@ -60,3 +61,35 @@ def test_the_suite_knows_how_to_stop_and_start_nova_compute() -> None:
 def test_no_test_is_in_two_profiles() -> None:
     names = [test for each in profiles.PROFILES for test in each.tests]
     assert len(names) == len(set(names))
+
+
+def test_of_a_guest_its_placement_alone_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "instance-1-on-lab-node.xml").write_text(
+        "<domain><name>instance-1</name><metadata>"
+        "<n:instance xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'>"
+        "<n:name>A-server</n:name></n:instance></metadata>"
+        "<vcpu>1</vcpu><cputune><vcpupin vcpu='0' cpuset='3'/></cputune>"
+        "<devices><disk file='/clone/disk'/></devices></domain>")
+    assert guests.placements(tmp_path) == (
+        "<guests>\n"
+        '  <guest file="instance-1-on-lab-node" server="A-server">\n'
+        "    <vcpu>1</vcpu>\n"
+        "    <cputune>\n"
+        '      <vcpupin vcpu="0" cpuset="3" />\n'
+        "    </cputune>\n"
+        "  </guest>\n"
+        "</guests>\n")
+
+
+def test_a_node_s_commands_go_there_and_its_settings_are_read_here() -> None:
+    (node,) = (each for each in profiles.PROFILES if each.name == "node")
+    assert json.loads(suite.shells(node))["lab-node"][0] == "ssh"
+    told = json.loads(suite.nodes_yaml(node))
+    assert list(told) == ["lab-node"]
+    assert told["lab-node"]["services"]["nova-compute"]["config_path"] == str(
+        suite.FOLDER / "lab-node" / "nova-compute.conf")
+
+
+def test_all_of_the_suite_s_tests_of_pinning_are_asked_for() -> None:
+    assert len({test for each in profiles.PROFILES
+                for test in each.tests}) == 21
