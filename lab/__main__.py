@@ -19,6 +19,7 @@ from lab import (
     node,
     node_layout,
     process,
+    prometheus,
     services,
     steps,
 )
@@ -138,6 +139,13 @@ def start_one_node(which: node_layout.Node) -> None:
               f"python3 -m lab ssh --node {which.name}")
 
 
+def start_prometheus() -> None:
+    """Start Prometheus and our exporter; the lab runs already."""
+    prometheus.up()
+    steps.say(f"Prometheus: {prometheus.URL}, the exporter at port "
+              f"{layout.PORTS['exporter']}.")
+
+
 def stop() -> None:
     """End every process that the lab started, and no other."""
     for daemon in reversed(known_daemons()):
@@ -168,7 +176,8 @@ def known_daemons() -> list[process.Daemon]:
     """The services, those that only some tests start included."""
     return [*services.all_daemons(), services.second_scheduler(),
             *(part(each) for each in node_layout.NODES
-              for part in (node.daemon, node.channel))]
+              for part in (node.daemon, node.channel)),
+            *prometheus.daemons()]
 
 
 def clean() -> None:
@@ -237,7 +246,8 @@ def alone() -> Iterator[None]:
 
 #: The commands without arguments.
 SIMPLE = {"check": check, "up": up, "node": start_node,
-          "nodes": start_nodes, "clean": clean, "status": status}
+          "nodes": start_nodes, "prometheus": start_prometheus,
+          "clean": clean, "status": status}
 #: The commands for one service.
 ONE = {"start": start_one, "restart": restart}
 

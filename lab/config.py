@@ -55,6 +55,7 @@ def values(**changes: str) -> dict[str, str]:
     view = host.load()
     available, enabled, weighers = FILTERS[scheduler()]
     return {
+        "root": str(layout.ROOT),
         "run": str(layout.RUN),
         "etc": str(layout.ETC),
         "bin": str(layout.BIN),

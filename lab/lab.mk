@@ -2,8 +2,8 @@
 
 LAB := /usr/bin/python3 -m lab
 
-.PHONY: lab lab-node lab-nodes lab-check lab-stop lab-clean lab-status lab-test \
-	lab-whitebox
+.PHONY: lab lab-node lab-nodes lab-prometheus lab-check lab-stop lab-clean \
+	lab-status lab-test lab-whitebox
 
 lab:  ## install and start a real OpenStack on this machine (root)
 	@$(LAB) up
@@ -13,6 +13,9 @@ lab-node: lab  ## a second compute node of it: two NUMA cells, SMT (QEMU)
 
 lab-nodes: lab  ## the same twice: servers can move from one to the other
 	@$(LAB) nodes
+
+lab-prometheus: lab  ## Prometheus beside it, which scrapes our exporter
+	@$(LAB) prometheus
 
 lab-test: lab  ## walk through the lab with the real openstack client
 	@$(LAB) test -- tests/lab $(ONLY)

@@ -44,6 +44,8 @@ PORTS = {
     "epmd": 14369,
     "node-ssh": 10022,
     "node-2-ssh": 10023,
+    "prometheus": 19090,
+    "exporter": 19779,
 }
 
 #: Set in the environment of every process of the lab, to its RUN folder.
