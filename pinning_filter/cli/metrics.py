@@ -151,6 +151,10 @@ examples:
         return Status.YES if complete else Status.INCOMPLETE
 
 
+#: Of what is the same at each reading, or at each scrape.
+_warn_once = functools.cache(warn)
+
+
 class _Found(NamedTuple):
     """What one reading came to."""
 
@@ -249,7 +253,7 @@ def _flavors(
         try:
             found = cloud_flavors.request(flavor)
         except InputError as error:
-            warn(f"it is left out: {error}")
+            _warn_once(f"it is left out: {error}")
             continue
         if found is not None:
             wanted[flavor.name] = found
@@ -273,7 +277,7 @@ def _refusals(args: argparse.Namespace) -> Iterable[Family]:
             raise InputError(
                 f"--refusals {folder}: {error.strerror}"
             ) from error
-        warn(f"no scheduler counts here yet: {folder}: {error.strerror}")
+        _warn_once(f"no scheduler counts here yet: {folder}: {error.strerror}")
         return ()
 
 

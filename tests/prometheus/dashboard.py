@@ -10,8 +10,6 @@ FILE = (
     pathlib.Path(__file__).parents[2] / "etc" / "grafana"
     / "pinning_filter.json"
 )
-#: What the variables stand for while everything is chosen.
-VARIABLES = {"$instance": ".*", "$hostname": ".*"}
 
 
 class Query(NamedTuple):
@@ -22,13 +20,17 @@ class Query(NamedTuple):
     legend: str
 
 
-def queries() -> list[Query]:
-    """Every query of every panel."""
+def queries(host: str = ".*") -> list[Query]:
+    """Every query of every panel.
+
+    :param host: what is chosen of the hosts; of exporters all are.
+    """
+    variables = {"$instance": ".*", "$hostname": host}
     found = []
     for panel in json.loads(FILE.read_text())["panels"]:
         for target in panel.get("targets", ()):
             expression = target["expr"]
-            for name, value in VARIABLES.items():
+            for name, value in variables.items():
                 expression = expression.replace(name, value)
             legend = target["legendFormat"]
             found.append(Query(panel["title"], expression, legend))

@@ -29,7 +29,7 @@ from pinning_filter.metrics import families, figures, per_host, reading
 HOSTS, LINE = 40, "cell:2(memory=192GiB) core:16 pu:2"
 #: Name -> vCPUs of each guest cell.
 FLAVORS = {
-    "pinned.4": (4,),
+    "pinned.6": (6,),
     "pinned.8": (8,),
     "pinned.16": (16,),
     "pinned.32.2-cells": (16, 16),
@@ -102,7 +102,7 @@ class Day:
                 self._numbers += 1
                 guest = Guest(str(self._numbers), asked, found, flavor=name)
                 self._hosts[index] = host.adding(guest, found)
-                stays = int(self._dice.expovariate(1 / 900)) + 10
+                stays = int(self._dice.expovariate(1 / 600)) + 10
                 self._leaving[minute + stays].append(guest.id)
                 return
             refusals.append(found)

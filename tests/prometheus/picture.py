@@ -25,6 +25,8 @@ from tests.prometheus import dashboard, day, server
 #: Inches of a column and of a row of Grafana's grid.
 COLUMN, ROW = 0.62, 0.34
 GRID = 24
+#: The host that is chosen: the one with the row that was edited.
+HOST = "compute-03"
 BEGIN = day.BEGIN.timestamp()
 END = BEGIN + (day.LENGTH - day.STEP) * 60
 
@@ -33,7 +35,7 @@ def expressions(panel: dict[str, Any]) -> list[tuple[str, str]]:
     """The queries of a panel, with what their series are called."""
     return [
         (query.expression, query.legend)
-        for query in dashboard.queries()
+        for query in dashboard.queries(HOST)
         if query.panel == panel["title"]
     ]
 

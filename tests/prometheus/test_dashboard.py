@@ -92,7 +92,7 @@ def test_the_labels_of_a_legend_are_there(prometheus, query):
 
 def test_the_variables_of_the_dashboard_have_values(prometheus):
     for name, label in (("pinning_filter_hosts_open", "instance"),
-                        ("pinning_filter_host_open", "hostname")):
+                        ("pinning_filter_host_pcpus", "hostname")):
         found = prometheus.get(f"label/{label}/values", **{"match[]": name})
         assert found
 

@@ -159,7 +159,7 @@ def test_no_database(tmp_path, old, where):
     done = subprocess.run(
         [sys.executable, "-m", "pinning_filter.cli.main", "metrics",
          "--config-file", "nova.conf", *where],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "no database: [api_database] connection is not set" in done.stderr
