@@ -32,6 +32,12 @@ DRIVERS = {
 LIBVIRT_URIS = {"qemu": layout.LIBVIRT_URI, "lxc": layout.LXC_URI}
 
 
+#: Where our filter counts what it refuses, for Prometheus.
+COUNTERS = (
+    f"[pinning_filter]\ncounters_directory = {layout.RUN / 'counters'}"
+)
+
+
 def database(name: str) -> str:
     """The SQLAlchemy URL of one of the lab's databases."""
     return (
@@ -71,6 +77,7 @@ def values(**changes: str) -> dict[str, str]:
         "available_filters": available,
         "enabled_filter": enabled,
         "weighers": weighers,
+        "counters": COUNTERS if scheduler() == "pinning" else "",
         "compute_driver": DRIVERS[compute()],
         "dedicated": view.dedicated,
         "shared_line": f"cpu_shared_set = {view.shared}"
