@@ -112,6 +112,7 @@ class PinningLibvirtDriver(driver.LibvirtDriver):
             nova_stats.version(),
             self._aligned_caches(),
             self._near_distances(),
+            nova_fit.strategy(),
         )
         resources["stats"] = {
             **(resources.get("stats") or {}), **stats, **found

@@ -23,6 +23,7 @@ from oslo_log import log as logging
 
 from pinning_filter.core import cpuset
 from pinning_filter.core.host import Host
+from pinning_filter.core.strategy import SPREAD, Strategy
 from pinning_filter.nova import around
 
 LOG = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ _ALIGNS = "pinning_filter_aligns"
 _CACHES = "pinning_filter_caches"
 _DISTANCES = "pinning_filter_distances"
 _FINDINGS = "pinning_filter_findings"
+_PREFERS = "pinning_filter_prefers"
 _LAST_LEVEL = "last_level_cache"
 
 #: Host cell -> the sets of its pCPUs that share a last-level cache.
@@ -51,6 +53,7 @@ class NodeStats(NamedTuple):
     caches: Caches = _UNKNOWN  #: those that it aligns to; empty: it does not
     #: Those by which it chooses near host cells; empty: it does not.
     distances: Distances = _NOWHERE
+    prefers: str = ""  #: as :func:`prefers` puts it; empty: it does not say
 
     @property
     def ours(self) -> bool:
@@ -99,8 +102,23 @@ def version() -> str:
         return "unknown"  # on the path all the same: a bare source tree
 
 
+def prefers(strategy: Strategy) -> str:
+    """Which host cells and cores a strategy prefers, in a few words.
+
+    >>> prefers(Strategy(pack=True))
+    'nova, packing'
+    """
+    if strategy.tight:
+        return "tight"  # which packs in any case
+    cores = "spread" if strategy.apart else "nova"
+    return f"{cores}, packing" if strategy.pack else cores
+
+
 def write(
-    version: str, caches: Caches, distances: Distances = _NOWHERE
+    version: str,
+    caches: Caches,
+    distances: Distances = _NOWHERE,
+    strategy: Strategy = SPREAD,
 ) -> dict[str, str]:
     """The strings for ``stats``.
 
@@ -109,8 +127,15 @@ def write(
     >>> far = {0: {0: 10, 1: 21}, 1: {0: 21, 1: 10}}
     >>> write("1.0", {}, far)["pinning_filter_distances"]
     '0:0=10 1=21;1:0=21 1=10'
+
+    :param strategy: what claims there prefer. For people to compare: no
+        answer is made from it.
     """
-    stats = {_VERSION: version, _ALIGNS: _LAST_LEVEL if caches else ""}
+    stats = {
+        _VERSION: version,
+        _PREFERS: prefers(strategy),
+        _ALIGNS: _LAST_LEVEL if caches else "",
+    }
     if caches:
         stats[_CACHES] = ";".join(
             f"{cell}:" + " ".join(map(cpuset.format, banks))
@@ -176,7 +201,7 @@ def read(stats: Mapping[str, str | None] | None) -> NodeStats:
         return NO_STATS
     return _parse(
         *(str(stats.get(key) or "") for key in (_VERSION, _CACHES, _DISTANCES))
-    )
+    )._replace(prefers=str(stats.get(_PREFERS) or ""))
 
 
 @functools.lru_cache(maxsize=256)

@@ -173,6 +173,15 @@ def test_the_report_says_which_engine_claims():
     assert nova_stats.read(stats).ours
 
 
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [({}, "nova"), ({"core_choice": "tight"}, "tight")],
+)
+def test_the_report_says_what_claims_prefer(settings, word):
+    stats = report("2-cells-smt", **settings)
+    assert nova_stats.read(stats).prefers == word
+
+
 def test_the_report_of_a_host_that_aligns_lists_its_caches():
     told = nova_stats.read(report("amd-l3", align_last_level_cache=True))
     assert told.aligns

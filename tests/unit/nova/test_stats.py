@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from pinning_filter.core.strategy import Strategy
 from pinning_filter.core.synthetic import host
 from pinning_filter.nova import stats as nova_stats
 
@@ -20,6 +21,7 @@ def test_a_host_that_says_nothing_runs_plain_nova():
 def test_the_strings_are_short_and_readable():
     assert nova_stats.write("1.2", CACHES) == {
         "pinning_filter": "1.2",
+        "pinning_filter_prefers": "nova",
         "pinning_filter_aligns": "last_level_cache",
         "pinning_filter_caches": "0:0-1,8-9 2-3,10-11;1:4-5,12-13",
     }
@@ -47,6 +49,23 @@ def test_what_is_written_is_read():
     told = nova_stats.read(nova_stats.write("1.2", CACHES))
     assert told.version == "1.2"
     assert {cell: list(banks) for cell, banks in told.caches.items()} == CACHES
+
+
+@pytest.mark.parametrize(
+    ("strategy", "word"),
+    [
+        (Strategy(), "nova"),
+        (Strategy(pack=True), "nova, packing"),
+        (Strategy(apart=True), "spread"),
+        (Strategy(pack=True, apart=True), "spread, packing"),
+        (Strategy(tight=True), "tight"),
+        (Strategy(pack=True, tight=True), "tight"),
+    ],
+)
+@pytest.mark.parametrize("caches", [{}, CACHES])
+def test_what_claims_prefer_is_told(strategy, word, caches):
+    told = nova_stats.read(nova_stats.write("1.2", caches, strategy=strategy))
+    assert (told.prefers, told.aligns) == (word, bool(caches))
 
 
 @pytest.mark.parametrize("text", ["junk", "0:1-x", "x:0-1", "0:9-1", ";"])
