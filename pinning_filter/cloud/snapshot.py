@@ -101,6 +101,25 @@ class Node:
     strategy: Strategy | None = None
     plain_nova: bool = False  #: whether claims there are known to be Nova's
     found: SelfFound | None = None  #: None: it does not look at itself
+    #: The version of this project's driver there; empty: none, or not known.
+    driver: str = ""
+    #: Which host cells and cores its claims prefer, as its driver says; empty:
+    #: not known. See :func:`pinning_filter.nova.stats.prefers`.
+    prefers: str = ""
+    #: Whether its NUMA topology was written by a Nova older than the one that
+    #: read it.
+    old_record: bool = False
+    #: UUIDs of servers whose NUMA topology is kept as before Nova 22.
+    old_servers: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Service:
+    """A service of Nova's."""
+
+    binary: str  #: such as nova-compute
+    host: str
+    version: int  #: as Nova counts what its services can do
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

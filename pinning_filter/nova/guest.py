@@ -63,14 +63,17 @@ def guest(
     return read(asked, image(image_properties))
 
 
-def specs(given: Mapping[str, str]) -> dict[str, str]:
-    """Extra specs from the command line, as Nova's API would take them.
+def specs(
+    given: Mapping[str, str], what: str = "--property"
+) -> dict[str, str]:
+    """Extra specs, as Nova's API would take them.
 
+    :param what: where they come from, for complaints.
     :raises InputError: naming the one that Nova refuses.
     """
     for key, value in given.items():
-        limits.check(f"--property {key}", key, value)
-        with complaints(f"--property {key}={value}"):
+        limits.check(f"{what} {key}", key, value)
+        with complaints(f"{what} {key}={value}"):
             releases.extra_spec_validators().validate(key, value)
     return dict(given)
 
@@ -141,23 +144,26 @@ def read(
         )
 
 
-def image(properties: Mapping[str, str]) -> objects.ImageMeta:
+def image(
+    properties: Mapping[str, str], what: str = "--image-property"
+) -> objects.ImageMeta:
     """An image of these properties, as Nova reads them.
 
+    :param what: where they come from, for complaints.
     :raises InputError: naming the property that Nova refuses, or one that
         it would pass over.
     """
     known = image_meta.ImageMetaProps.fields
     for key, value in properties.items():
-        limits.check(f"--image-property {key}", key, value)
+        limits.check(f"{what} {key}", key, value)
         # One by one: Nova does not say which of them it dislikes.
-        with complaints(f"--image-property {key}={value}"):
+        with complaints(f"{what} {key}={value}"):
             objects.ImageMeta.from_dict({"properties": {key: value}})
         # Nova passes over what it does not know, typing errors included.
         if key.startswith("hw_") and key.partition(".")[0] not in known:
             close = difflib.get_close_matches(key, known, 1)
             raise InputError(
-                f"--image-property {key}: Nova knows no such property"
+                f"{what} {key}: Nova knows no such property"
                 + (f"; do you mean {close[0]}?" if close else "")
             )
     with complaints("the image"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from nova import conf, context, objects
 
@@ -133,17 +133,20 @@ def _node(
     closed: str,
 ) -> Node:
     node_stats = nova_stats.read(node.stats if "stats" in node else None)
-    host, problem = _host(node, node_stats)
+    read = _host(node, node_stats)
     return Node(
         name=name,
-        host=host,
+        host=read.host,
         closed=closed,
-        problem=problem,
+        problem=read.problem,
         cell=cell.name or cell.uuid,
         pci_pools=tuple(_pools(node)),
         strategy=nova_fit.strategy(node_stats),
         plain_nova=not node_stats.ours,
         found=_found(node),
+        driver=node_stats.version or "",
+        prefers=node_stats.prefers,
+        old_record=read.old,
     )
 
 
@@ -177,6 +180,11 @@ def _with_guests(
         others=len(floating),
         others_ids=tuple(each.id for each in floating),
         floating=tuple(floating),
+        old_servers=tuple(
+            instance.uuid
+            for instance in instances
+            if instance.uuid in reading.unmended()
+        ),
     )
 
 
@@ -197,24 +205,37 @@ def _with_held(
     )
 
 
+class _Read(NamedTuple):
+    """What was read of a node's NUMA topology."""
+
+    host: Host | None  #: None: there is none, or it cannot be used
+    problem: str = ""  #: why it cannot be used
+    old: bool = False  #: whether an older Nova wrote it
+
+
 def _host(
     node: objects.ComputeNode, node_stats: nova_stats.NodeStats
-) -> tuple[Host | None, str]:
+) -> _Read:
     """A node's host, or why there is none that can be used."""
     if not node.numa_topology:
-        return None, ""
+        return _Read(None)
+    old = False
     try:
         topology = objects.NUMATopology.obj_from_db_obj(node.numa_topology)
+        # A newer one could not have been read.
+        newest = objects.NUMACell.VERSION
+        old = any(newest != cell.VERSION for cell in topology.cells)
         # What the filter insists on.
         nova_host.cached(topology, countable=True)
         host = nova_host.host_from_nova(
             topology, node.cpu_allocation_ratio, node.ram_allocation_ratio
         )
         # And what whoever reads a dump insists on.
-        return _plain(node_stats.with_layout(host)).check(), ""
+        return _Read(_plain(node_stats.with_layout(host)).check(), old=old)
     except Exception as error:
         # One bad row must not cost the others, whatever is wrong with it.
-        return None, one_line(f"its NUMA topology cannot be read: {error}")
+        problem = f"its NUMA topology cannot be read: {error}"
+        return _Read(None, one_line(problem), old)
 
 
 def _plain(host: Host) -> Host:

@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 import sqlalchemy
@@ -47,6 +48,11 @@ def alive() -> None:
         _reading.reader.seen = time.monotonic()
 
 
+def unmended() -> AbstractSet[str]:
+    """UUIDs of servers that this thread read, and Nova would have mended."""
+    return _reading.reader.unmended if active() else frozenset()
+
+
 @event.listens_for(sqlalchemy.engine.Engine, "before_cursor_execute")
 def _refuse_writing(
     connection: Any, cursor: Any, statement: str, *args: Any
@@ -70,7 +76,10 @@ def _leave_unmended() -> None:
         return
 
     def unless_reading(*args: Any) -> None:
-        if not active():
+        if active():
+            *_, server = args
+            _reading.reader.unmended.add(server)
+        else:
             save(*args)
 
     setattr(objects.InstanceNUMATopology, name, staticmethod(unless_reading))
@@ -90,6 +99,7 @@ class Reader:
         self._error: BaseException | None = None
         self._since = time.monotonic()
         self.seen = time.monotonic()  #: the last sign of life
+        self.unmended: set[str] = set()  #: see :func:`unmended`
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 

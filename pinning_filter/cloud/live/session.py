@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import os
 import re
@@ -36,7 +37,9 @@ class Session:
         config_dirs: Sequence[str] = (),
         timeout: float = 60,
     ) -> None:
-        _configure(config_files, config_dirs)
+        configure(config_files, config_dirs)
+        if not has_database():
+            raise NoDatabase(no_database())
         self.timeout = timeout
         self.context = context.get_admin_context()
 
@@ -75,10 +78,7 @@ class Session:
         :raises InputError: if Glance cannot be asked, or has no such image.
         """
         try:
-            mine = report.SchedulerReportClient()._client
-            glance = utils.get_ksa_adapter(
-                "image", ksa_auth=mine.auth, ksa_session=mine.session
-            )
+            glance = _glance()
             if UUID.fullmatch(name):
                 found = [glance.get(f"/v2/images/{name}").json()]
             else:
@@ -95,19 +95,70 @@ class Session:
             raise InputError(
                 f"--image: {len(found) or 'no'} images have the name {name!r}"
             )
-        return {
-            key: value
-            for key, value in found[0].items()
-            if isinstance(value, str) and key.startswith(("hw_", "trait:"))
-        }
+        return _properties(found[0], ("hw_", "trait:"))
 
+    def images(self, prefixes: tuple[str, ...]) -> dict[str, dict[str, str]]:
+        """All images that have such properties, by name; by UUID, where
+        several have one name.
 
-def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
-    """Read nova.conf, unless this process has read it already."""
-    opts.register(conf.CONF)
-    if files or dirs or not _has_database():
+        :param prefixes: how the names of the properties begin.
+        :raises InputError: if Glance cannot be asked.
+        """
+        found = []
         try:
-            _parse(tuple(files or (() if dirs else _api_files())), tuple(dirs))
+            glance, path = _glance(), "/v2/images"
+            while path:
+                answer = glance.get(path).json()
+                found += answer["images"]
+                path = answer.get("next")
+        except Exception as error:
+            # Whatever Keystone, Glance or the network have to say.
+            raise InputError(
+                f"Glance cannot be asked: {reading.why(error)}"
+            ) from error
+        names = collections.Counter(each.get("name") for each in found)
+        made = {
+            each["name"] if names[each.get("name")] == 1 and each["name"]
+            else each["id"]: _properties(each, prefixes)
+            for each in found
+        }
+        return {name: given for name, given in made.items() if given}
+
+
+def _glance() -> Any:
+    """Glance, asked with the credentials that Nova asks Placement with."""
+    mine = report.SchedulerReportClient()._client
+    return utils.get_ksa_adapter(
+        "image", ksa_auth=mine.auth, ksa_session=mine.session
+    )
+
+
+def _properties(
+    image: dict[str, Any], prefixes: tuple[str, ...]
+) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in image.items()
+        if isinstance(value, str) and key.startswith(prefixes)
+    }
+
+
+def configure(
+    files: Sequence[str], dirs: Sequence[str], command: Sequence[str] = ()
+) -> None:
+    """Read nova.conf, unless this process has read it already.
+
+    :param command: further words, for whom they are registered.
+    :raises InputError: if it cannot be read.
+    """
+    opts.register(conf.CONF)
+    if files or dirs or command or not has_database():
+        try:
+            _parse(
+                tuple(files or (() if dirs or command else api_files())),
+                tuple(dirs),
+                tuple(command),
+            )
         except OSError as error:
             raise InputError(
                 f"nova.conf cannot be read: {error.filename}: "
@@ -117,17 +168,20 @@ def _configure(files: Sequence[str], dirs: Sequence[str]) -> None:
             # oslo.config says what is wrong; the kind of error adds nothing.
             _, _, said = reading.why(error).partition(": ")
             raise InputError(f"nova.conf cannot be read: {said}") from error
-    if not _has_database():
-        read = ", ".join(conf.CONF.config_file or ()) or "none was found"
-        raise NoDatabase(
-            "no database: [api_database] connection is not set in nova.conf "
-            f"(files read: {read}). Run this where nova-scheduler or "
-            "nova-conductor runs, as a user who may read its configuration; "
-            "or give a dump with --host FILE"
-        )
 
 
-def _api_files() -> list[str]:
+def no_database() -> str:
+    """What to say where :func:`has_database` says no."""
+    read = ", ".join(conf.CONF.config_file or ()) or "none was found"
+    return (
+        "no database: [api_database] connection is not set in nova.conf "
+        f"(files read: {read}). Run this where nova-scheduler or "
+        "nova-conductor runs, as a user who may read its configuration; "
+        "or give a dump with --host FILE"
+    )
+
+
+def api_files() -> list[str]:
     """The files that Nova's API is told to read by the environment, if it is.
 
     The variables are those of nova.api.openstack.wsgi_app.
@@ -144,17 +198,21 @@ def _api_files() -> list[str]:
 
 
 @functools.cache
-def _parse(files: tuple[str, ...], dirs: tuple[str, ...]) -> None:
+def _parse(
+    files: tuple[str, ...], dirs: tuple[str, ...], command: tuple[str, ...]
+) -> None:
     """What Nova's own commands do first; once, Nova takes no second time.
 
     A cell's address may refer to options that this registers.
     """
     named = [("--config-file", name) for name in files]
     named += [("--config-dir", name) for name in dirs]
-    config.parse_args(["nova", *(word for pair in named for word in pair)])
+    words = (word for pair in named for word in pair)
+    config.parse_args(["nova", *words, *command])
 
 
-def _has_database() -> bool:
+def has_database() -> bool:
+    """Whether nova.conf was read and names the API database."""
     try:
         return bool(conf.CONF.api_database.connection)
     except Exception:

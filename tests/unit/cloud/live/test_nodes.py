@@ -26,7 +26,7 @@ def read(change):
 
 
 def test_a_host_is_read_with_its_ratios():
-    host, problem = read(lambda cell: None)
+    host, problem, _ = read(lambda cell: None)
     assert problem == ""
     assert (host.cpu_ratio, host.ram_ratio) == (16.0, 1.5)
     assert [sorted(cell.free) for cell in host.cells] == [
@@ -59,7 +59,7 @@ def test_a_host_is_read_with_its_ratios():
     ],
 )
 def test_a_host_that_makes_no_sense_has_a_problem(change, text):
-    host, problem = read(change)
+    host, problem, _ = read(change)
     assert host is None
     assert problem.startswith("its NUMA topology cannot be read: ")
     assert text in problem

@@ -17,4 +17,4 @@ def test_the_environment_names_the_files_of_Nova_s_API(
 ):
     monkeypatch.setenv("OS_NOVA_CONFIG_DIR", folder)
     monkeypatch.setenv("OS_NOVA_CONFIG_FILES", names)
-    assert session._api_files() == read
+    assert session.api_files() == read
