@@ -17,6 +17,13 @@ openstackdocs_repo_name = ""
 man_pages = [
     ("cli", "pinning-filter", "ask where pinned servers fit", "", "1"),
     (
+        "status",
+        "pinning-filter-status",
+        "check whether a cloud is set up for CPU pinning",
+        "",
+        "1",
+    ),
+    (
         "nova-compute-pinning",
         "nova-compute-pinning",
         "nova-compute with the driver of pinning_filter",

@@ -110,6 +110,14 @@ def read(
             )
     if not snapshot.nodes:
         warn("there are no compute nodes")
+    return only(snapshot, names)
+
+
+def only(snapshot: Snapshot, names: Sequence[str]) -> Snapshot:
+    """The compute nodes that ``--host`` names; no names: all of them.
+
+    :raises InputError: naming those that there are not.
+    """
     try:
         return snapshot.only([*names, *besides] if names else [])
     except KeyError as error:

@@ -28,7 +28,7 @@ def test_an_unknown_command(pinning_filter, words, unknown):
         "",
         f"pinning-filter: there is no command '{unknown}'; there are "
         "audit, capacity, complete, defrag, drain, dump, explain, fit, help, "
-        "map, metrics, survive\n",
+        "map, metrics, status, survive\n",
     )
 
 
