@@ -12,7 +12,7 @@ from pinning_filter.cli import progress
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import Lister, Status
 from pinning_filter.core.text import one_line
-from pinning_filter.status.findings import Level, Result, worst
+from pinning_filter.status.findings import Finding, Level, Result, worst
 
 if TYPE_CHECKING:
     from pinning_filter.status.facts import Facts
@@ -126,14 +126,17 @@ def _heading(results: Sequence[Result]) -> str:
 
 
 def _paragraphs(results: Sequence[Result]) -> Iterator[str]:
-    """Each finding, and under it what to do."""
+    """Each finding once, and under it what to do."""
+    found: dict[Finding, list[str]] = {}
     for result in results:
         for each in result.findings:
-            yield ""
-            yield f"{result.check}: {each.level.value}"
-            yield from _lines(each.text, "  ", "  ")
-            if each.remedy:
-                yield from _lines(each.remedy, "  -> ", "     ")
+            found.setdefault(each, []).append(result.check)
+    for each, names in found.items():
+        yield ""
+        yield from _lines(f"{', '.join(names)}: {each.level.value}", "", "")
+        yield from _lines(each.text, "  ", "  ")
+        if each.remedy:
+            yield from _lines(each.remedy, "  -> ", "     ")
 
 
 def _lines(text: str, first: str, rest: str) -> list[str]:

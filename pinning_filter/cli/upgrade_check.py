@@ -17,8 +17,7 @@ from oslo_upgradecheck import upgradecheck
 from pinning_filter.core.errors import InputError
 from pinning_filter.core.text import one_line
 from pinning_filter.nova import releases
-from pinning_filter.status import checks, gather
-from pinning_filter.status.findings import Level, Result
+from pinning_filter.status.findings import DATABASES, Level, Result
 
 _CODES = {
     Level.OK: upgradecheck.Code.SUCCESS,
@@ -43,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # oslo.versionedobjects logs what it raises; once will do.
     logging.getLogger("object").setLevel(logging.CRITICAL)
     from nova import conf
+
+    from pinning_filter.status import checks, gather
 
     words = tuple(sys.argv[1:] if argv is None else argv)
     commands = _Commands()
@@ -74,7 +75,7 @@ def _answer(
     said = [f"{each.text} {each.remedy}" for each in result.findings]
     details = one_line(" ".join(said)) or None
     code = _CODES[result.level]
-    if result.level is Level.UNKNOWN and result.check == checks.DATABASES:
+    if result.level is Level.UNKNOWN and result.check == DATABASES:
         code = upgradecheck.Code.FAILURE  # and so is half of the rest
     return upgradecheck.Result(code, details)
 

@@ -18,7 +18,7 @@ from pinning_filter.status import (
     weigher,
 )
 from pinning_filter.status.facts import Configuration, Facts
-from pinning_filter.status.findings import Finding, Level, Result
+from pinning_filter.status.findings import DATABASES, Finding, Level, Result
 
 
 class Known:
@@ -154,8 +154,6 @@ class Check:
     needs: tuple[str, ...] = ("snapshot",)
 
 
-#: The check that says what could not be read.
-DATABASES = "databases"
 #: In the order in which they are told. Each is told in the documentation.
 CHECKS = (
     Check(DATABASES, _databases),

@@ -122,7 +122,8 @@ def preferences(
     if len({*found, scheduler or next(iter(found), "")}) > 1:
         yield Finding(
             Level.WARNING,
-            "Compute nodes and schedulers do not prefer the same NUMA cells: "
+            "Compute nodes and schedulers do not prefer the same NUMA cells "
+            "and cores: "
             + "; ".join(
                 f"{prefers} on {names(hosts)}"
                 for prefers, hosts in sorted(found.items())
@@ -134,7 +135,7 @@ def preferences(
             "the services.",
         )
     unsaid = [node.name for node in nodes if node.plain_nova and node.host]
-    if unsaid and scheduler == "pack":
+    if unsaid and scheduler and scheduler.endswith("packing"):
         yield Finding(
             Level.NOTE,
             f"Whether {count(unsaid, 'compute node')} without the driver of "

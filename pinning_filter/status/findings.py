@@ -9,6 +9,9 @@ import dataclasses
 import enum
 from collections.abc import Collection, Iterable
 
+#: The check that says what could not be read.
+DATABASES = "databases"
+
 #: So many names are told; of the rest, how many they are.
 _NAMED = 5
 

@@ -138,7 +138,9 @@ def _invalid() -> Iterator[tuple[str, str]]:
         try:
             getattr(conf.CONF.pinning_filter, option.dest)
         except (cfg.Error, ValueError) as error:
-            yield option.name, one_line(str(error)).rstrip(".")
+            # oslo.config says where it stands, too, in words of Python's.
+            _, _, why = str(error).rpartition(" is not valid: ")
+            yield option.name, one_line(why).rstrip(".")
 
 
 def _entries() -> Iterator[Entry]:

@@ -136,7 +136,7 @@ def test_computes_that_differ(good, ask):
     assert set(said) == {"driver", "topology", "preferences"}
     ((level, text),) = said["preferences"]
     assert level == "warning"
-    assert ": spread on dumb, smt; tight on tight; spread on this" in text
+    assert ": nova on dumb, smt; tight on tight; nova on this" in text
     assert "1 compute node (plain) of 4" in said["driver"][0][1]
     assert "1 compute node (dumb) of 4" in said["topology"][0][1]
 

@@ -214,6 +214,9 @@ _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 def why(error: BaseException) -> str:
     """An error in a line that can be shown, without anybody's password."""
+    if isinstance(error, ModuleNotFoundError):
+        # Nova requires no driver of databases: the operator chooses one.
+        return f"the Python package {error.name} is not installed here"
     text = one_line(str(error).partition("\n")[0])
     text = _PASSWORD.sub(r"\1***@", text)
     return f"{type(error).__name__}: {text[:300]}"

@@ -34,6 +34,7 @@ def test_so_are_those_of_a_host_that_knows_its_distances():
         "pinning_filter": "1.2",
         "pinning_filter_aligns": "",
         "pinning_filter_distances": "0:0=10 1=21;1:0=21 1=10",
+        "pinning_filter_prefers": "nova",
     }
     told = nova_stats.read(stats)
     assert told.nears

@@ -18,7 +18,7 @@ GOOD = Configuration(
     ("nova.scheduler.weights.all_weighers",
      "pinning_filter.scheduler.weigher.PinningWeigher"),
     10000.0,
-    "spread",
+    "nova",
 )
 CLOUD = Snapshot(
     (clouds.node("a", "cell:2 core:4 pu:2", clouds.guest(2),

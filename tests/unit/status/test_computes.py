@@ -115,7 +115,7 @@ def test_cpu_sets(nodes, pinned, asks_vcpu, expected):
 
 
 PLAIN = Node("plain", HOST, plain_nova=True)
-OURS = Node("ours", HOST, driver="1.0", prefers="spread")
+OURS = Node("ours", HOST, driver="1.0", prefers="nova")
 
 
 @pytest.mark.parametrize(
@@ -156,25 +156,25 @@ CLAIM = (
 @pytest.mark.parametrize(
     ("nodes", "scheduler", "expected"),
     [
-        pytest.param([OURS], "spread", [], id="alike"),
+        pytest.param([OURS], "nova", [], id="alike"),
         pytest.param([OURS], None, [], id="of a dump"),
-        pytest.param([PLAIN], "spread", [], id="plain Nova's default"),
+        pytest.param([PLAIN], "nova", [], id="plain Nova's default"),
         pytest.param([PLAIN], "tight", [],
                      id="tight, which plain Nova never is"),
         pytest.param(
-            [OURS, Node("other", HOST, prefers="pack")], "spread",
+            [OURS, Node("other", HOST, prefers="spread")], "nova",
             [("warning",
               "Compute nodes and schedulers do not prefer the same NUMA "
-              "cells: pack on other; spread on ours; spread on this "
+              "cells and cores: nova on ours; spread on other; nova on this "
               f"scheduler. {CLAIM}",
               ALIKE)],
             id="two computes differ",
         ),
         pytest.param(
-            [OURS, Node("other", HOST, prefers="pack")], None,
+            [OURS, Node("other", HOST, prefers="spread")], None,
             [("warning",
               "Compute nodes and schedulers do not prefer the same NUMA "
-              f"cells: pack on other; spread on ours. {CLAIM}",
+              f"cells and cores: nova on ours; spread on other. {CLAIM}",
               ALIKE)],
             id="two computes of a dump differ",
         ),
@@ -182,13 +182,13 @@ CLAIM = (
             [OURS], "tight",
             [("warning",
               "Compute nodes and schedulers do not prefer the same NUMA "
-              "cells: spread on ours; tight on this scheduler. "
+              "cells and cores: nova on ours; tight on this scheduler. "
               f"{CLAIM}",
               ALIKE)],
             id="the scheduler differs",
         ),
         pytest.param(
-            [PLAIN], "pack",
+            [PLAIN], "nova, packing",
             [("note",
               "Whether 1 compute node (plain) without the driver of "
               "pinning_filter have [compute] "

@@ -76,3 +76,22 @@ class _Targeted:
 
     def __exit__(self, *args):
         return None
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("it is gone"), "RuntimeError: it is gone"),
+        (ValueError("two\nlines"), "ValueError: two"),
+        (
+            OSError("mysql+pymysql://nova:secret@db/nova is silent"),
+            "OSError: mysql+pymysql://nova:***@db/nova is silent",
+        ),
+        (
+            ModuleNotFoundError("No module named 'x'", name="pymysql"),
+            "the Python package pymysql is not installed here",
+        ),
+    ],
+)
+def test_an_error_is_told_in_a_line(error, told):
+    assert reading.why(error) == told
