@@ -110,7 +110,7 @@ def read(
             )
     if not snapshot.nodes:
         warn("there are no compute nodes")
-    return only(snapshot, names)
+    return only(snapshot, [*names, *besides] if names else [])
 
 
 def only(snapshot: Snapshot, names: Sequence[str]) -> Snapshot:
@@ -119,7 +119,7 @@ def only(snapshot: Snapshot, names: Sequence[str]) -> Snapshot:
     :raises InputError: naming those that there are not.
     """
     try:
-        return snapshot.only([*names, *besides] if names else [])
+        return snapshot.only(names)
     except KeyError as error:
         some = ", ".join(node.name for node in snapshot.nodes[:5])
         more = ", ..." if len(snapshot.nodes) > 5 else ""

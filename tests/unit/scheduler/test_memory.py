@@ -32,7 +32,7 @@ LINE = "cell:2 core:2 pu:2"
 #: What is remembered beside hosts and requests.
 CACHES = (
     (question, "_asked"),
-    (nova_stats, "_parse_caches"),
+    (nova_stats, "_parse"),
     (score, "_by_pcpu"),
 )
 
