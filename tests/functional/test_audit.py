@@ -7,7 +7,7 @@ import pytest
 from nova import context
 from nova.db.main import api as db
 
-from pinning_filter.core import synthetic
+from pinning_filter.core import cpuset, synthetic
 from tests.functional import moves
 
 PINNED = {"hw__cpu_policy": "dedicated"}
@@ -95,3 +95,23 @@ def test_an_allocation_removed_and_one_added(busy, audit):
             ("allocation-of-nobody", other.host, nobody),
         ],
     )
+
+
+def test_before_a_change(busy, rows):
+    """What ``--what-if`` foresees on a running Nova, from its own books."""
+    _, (server, _) = busy
+    taken = set(server.pinning.values())
+    kept = cpuset.format(set(range(8)) - taken)
+    status, found = rows(
+        "audit", "--host", "here", "--what-if", f"cpu_dedicated_set={kept}"
+    )
+    by_kind = {row["kind"]: row for row in found}
+    assert (status, by_kind.keys()) == (3, {"server", "resource", "flavor"})
+    moved, pcpu = by_kind["server"], by_kind["resource"]
+    assert (moved["subject"], set(moved["outside"]), moved["fits"]) == (
+        server.id, taken, True,
+    )
+    assert (pcpu["subject"], pcpu["before"], pcpu["after"], pcpu["used"]) == (
+        "PCPU", 8, 6, 2,
+    )
+    assert (by_kind["flavor"]["before"], by_kind["flavor"]["after"]) == (3, 2)
