@@ -171,17 +171,20 @@ def servers() -> list[str]:
         details=False, all_projects=True)]
 
 
-def delete_all() -> None:
+def delete_all(patience: float = PATIENCE) -> None:
     """Delete every server and wait until they are gone.
 
     Nova forgets a request for which its broker was not there, so it is asked
     again, as its user would.
+
+    :param patience: seconds that it may take.
+    :raises TimeoutError: if it takes longer.
     """
-    limit = time.monotonic() + PATIENCE
+    limit = time.monotonic() + patience
     again = 0.0
     while left := servers():
         if time.monotonic() > limit:
-            raise TimeoutError(f"not deleted in {PATIENCE} s: {left}")
+            raise TimeoutError(f"not deleted in {patience} s: {left}")
         if time.monotonic() >= again:
             again = time.monotonic() + ASK_AGAIN
             for server in left:
@@ -201,6 +204,13 @@ def enable(host: str, enabled: bool) -> None:
     compute = sdk().compute
     [service] = compute.services(host=host, binary="nova-compute")
     (compute.enable_service if enabled else compute.disable_service)(service)
+
+
+def force_down(host: str, down: bool) -> None:
+    """Let Nova take a compute service for down, whatever it hears of it."""
+    compute = sdk().compute
+    [service] = compute.services(host=host, binary="nova-compute")
+    compute.update_service_forced_down(service, forced=down)
 
 
 def usage(provider: str) -> dict[str, int]:

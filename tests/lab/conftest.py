@@ -9,7 +9,7 @@ import pytest
 
 if "PINNING_LAB_TEST" in os.environ:
     from lab import host, layout, node, node_layout
-    from tests.lab import client, seen, walks
+    from tests.lab import client, seen, tidy, walks
 else:
     collect_ignore_glob = ["test_*.py"]
 
@@ -18,6 +18,8 @@ else:
 UNTIL = float(os.environ.get("LAB_WALKS_UNTIL", "inf"))
 #: Seconds that Nova may take to write what it freed.
 PATIENCE = 180
+#: Whether a test failed, up to now.
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,8 +42,7 @@ def pytest_collection_modifyitems(
     """Leave out the walks on compute nodes that do not run."""
     if "PINNING_LAB_TEST" not in os.environ:
         return
-    running = {layout.HOST} | {each.name for each in node_layout.NODES
-                               if node.daemon(each).pid()}
+    running = running_hosts()
     left = [item for item in items if not hosts_of(item) <= running]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
@@ -56,10 +57,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def empty_cloud() -> Iterator[None]:
     """Nothing of an earlier use is in the way; all hosts serve at the end."""
-    client.delete_all()
+    hosts = running_hosts() & seen.known_hosts()
+    try:
+        client.delete_all()
+    finally:
+        if tidy.needed(hosts):
+            tidy.up(hosts)
     client.delete_flavors()
     yield
     let_choose(seen.known_hosts())
+
+
+def running_hosts() -> set[str]:
+    """The compute hosts of the lab that run now."""
+    return {layout.HOST} | {each.name for each in node_layout.NODES
+                            if node.daemon(each).pid()}
 
 
 def let_choose(hosts: set[str]) -> None:
@@ -83,7 +95,11 @@ def hosts_of(item: pytest.Item) -> set[str]:
 def walk(
     request: pytest.FixtureRequest, empty_cloud: None
 ) -> Iterator["walks.Walk"]:
-    """The record of this test; at its end everything must be free again."""
+    """The record of this test; at its end everything must be free again.
+
+    What a walk that failed left behind is removed, so that the next ones do
+    not fail by it; what of a walk that did not fail fails that walk.
+    """
     hosts = hosts_of(request.node)
     let_choose(hosts)
     show_host(request)
@@ -92,29 +108,29 @@ def walk(
     yield record
     request.config.stash_rows.extend(record.rows)
     record.rows.clear()
+    if request.node.stash.get(FAILED, False):
+        record.note("removed after it failed", tidy.up(hosts))
     try:
         client.delete_all()
         for name in sorted(hosts):
             record.check(f"left on {name}: domains, claims, pCPUs, PCPU",
-                         left(name), NOTHING)
-        client.delete_flavors()
+                         tidy.left_in_the_end(name, PATIENCE), tidy.NOTHING)
+    except Exception:
+        record.note("removed, since it was left", tidy.up(hosts))
+        raise
     finally:
+        client.delete_flavors()
         request.config.stash_rows.extend(record.rows)
 
 
-NOTHING = ({}, {}, set(), 0)
-
-
-def left(name: str) -> tuple[object, ...]:
-    """What is still in use, by libvirt, Nova and Placement; waits a bit."""
-    limit = time.monotonic() + PATIENCE
-    while True:
-        found = (seen.defined(name), seen.claimed(name),
-                 seen.host_pinned(name),
-                 client.usage(seen.node_uuid(name)).get("PCPU", 0))
-        if found == NOTHING or time.monotonic() > limit:
-            return found
-        time.sleep(1)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None]:
+    """Let the walk's fixture know whether the walk failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 def show_host(request: pytest.FixtureRequest) -> None:

@@ -30,8 +30,18 @@ def on(host: str, command: str) -> str:
 
 def virsh(*arguments: str, host: str = layout.HOST) -> str:
     """Ask the lab's libvirtd."""
+    return on(host, virsh_command(host, *arguments))
+
+
+def virsh_command(host: str, *arguments: str) -> str:
+    """What a shell on a compute host is told, to ask its libvirtd."""
     where = ["-c", layout.LIBVIRT_URI] if host == layout.HOST else []
-    return on(host, shlex.join(["virsh", *where, *arguments]))
+    return shlex.join(["virsh", *where, *arguments])
+
+
+def domains(host: str = layout.HOST) -> list[str]:
+    """libvirt's names of all domains, running or not."""
+    return virsh("list", "--all", "--name", host=host).split()
 
 
 def domain_xml(domain: str, host: str = layout.HOST) -> str:
@@ -140,9 +150,10 @@ def huge_memory(domain: str, host: str = layout.HOST) -> bool:
 
 
 def nova_rows(query: str) -> list[tuple[Any, ...]]:
-    """Rows of the cell's database."""
+    """Rows of the cell's database, or what a statement changes there."""
     connection = pymysql.connect(
-        unix_socket=str(layout.MYSQL_SOCKET), user="root", database=CELL_DB)
+        unix_socket=str(layout.MYSQL_SOCKET), user="root", database=CELL_DB,
+        autocommit=True)
     with connection, connection.cursor() as cursor:
         cursor.execute(query)
         return list(cursor.fetchall())
@@ -205,7 +216,7 @@ def claimed(host: str = layout.HOST) -> dict[str, dict[int, int]]:
 def defined(host: str = layout.HOST) -> dict[str, dict[int, int]]:
     """Server id -> vCPU -> pCPU, as libvirt has it; pinned vCPUs only."""
     found = {}
-    for domain in virsh("list", "--all", "--name", host=host).split():
+    for domain in domains(host):
         xml = domain_xml(domain, host)
         server = etree.fromstring(xml.encode()).findtext("uuid")
         found[server] = {
@@ -228,6 +239,13 @@ def reported(host: str = layout.HOST) -> object:
     return nova_rows(
         "SELECT last_seen_up FROM services WHERE deleted = 0 "
         f"AND host = '{host}' AND `binary` = 'nova-compute'")[0][0]
+
+
+def forced_down() -> set[str]:
+    """The compute hosts that somebody called down."""
+    return {row[0] for row in nova_rows(
+        "SELECT host FROM services WHERE deleted = 0 AND forced_down = 1 "
+        "AND `binary` = 'nova-compute'")}
 
 
 def known_hosts() -> set[str]:

@@ -46,6 +46,10 @@ class Walk:
         self._add(what, seen, f"... {expected} ...", good)
         assert good, f"{what}: expected {expected!r} in {seen!r}"
 
+    def note(self, what: str, found: list[str]) -> None:
+        """Record what was found that was not looked for."""
+        self._add(what, "; ".join(found) or "nothing", "", not found)
+
     def since_now(self) -> None:
         """What is checked next begins now."""
         self.since = time.monotonic()

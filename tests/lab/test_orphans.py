@@ -1,0 +1,75 @@
+"""A server that is deleted while its compute node is thought to be down."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import layout, process, services
+from tests.lab import client, commands, seen
+from tests.lab.walks import Walk
+
+pytestmark = pytest.mark.host(threads_per_core=1)
+
+#: Seconds between two reports of nova-compute, and more than one takes.
+INTERVAL = 10
+PATIENCE = 90
+#: What nova-compute is to do here, and not what the walks need elsewhere: it
+#: reports by itself, and leaves to us what it finds of deleted servers.
+SETTINGS = f"""\
+[DEFAULT]
+update_resources_interval = {INTERVAL}
+running_deleted_instance_action = noop
+"""
+
+
+@pytest.fixture
+def reporting(walk: Walk, tmp_path: Path) -> Iterator[None]:
+    """nova-compute, which counts its guests every few seconds."""
+    settings = tmp_path / "nova-compute.conf"
+    settings.write_text(SETTINGS)
+    usual = services.nova_compute()
+    usual.stop()
+    dataclasses.replace(
+        usual, argv=[*usual.argv, "--config-file", str(settings)]
+    ).start()
+    yield
+    usual.stop()
+    services.nova_compute().start()
+
+
+def pinned_in_the_end(expected: set[int]) -> set[int]:
+    """The pCPUs of the record, as soon as they are these."""
+    process.wait_for(lambda: seen.host_pinned() == expected, PATIENCE)
+    return seen.host_pinned()
+
+
+def test_a_local_delete(walk: Walk, reporting: None) -> None:
+    flavor = client.flavor(1, cpu_policy="dedicated")
+    server = client.create(flavor)
+    runs_on = seen.defined()
+    mine = set(runs_on[server.id].values())
+    client.force_down(layout.HOST, True)
+    client.delete_all()
+    client.force_down(layout.HOST, False)
+    walk.check("Nova's claims", seen.claimed(), {})
+    walk.check("allocated PCPU",
+               client.usage(seen.node_uuid()).get("PCPU", 0), 0)
+    # Long enough for two reports, in which Nova counts it no more.
+    process.wait_for(lambda: False, 3 * INTERVAL)
+    walk.check("the guest runs on", seen.defined(), runs_on)
+    walk.check("pCPUs of the record", seen.host_pinned(), mine)
+    answer = commands.live("audit", "--wait", "1")
+    walk.check("what the audit calls it", answer.said("code"),
+               [("pcpu-counted-taken",)])
+    beside = client.create(flavor)
+    walk.check("the next server runs beside it",
+               set(seen.defined()[beside.id].values()), {0, 1} - mine)
+    walk.check("a third one", client.create(flavor).status, "ERROR")
+    seen.virsh("destroy", server.domain)
+    seen.virsh("undefine", server.domain)
+    walk.check("pCPUs of the record when the guest is gone",
+               pinned_in_the_end({0, 1} - mine), {0, 1} - mine)
+    again = client.create(flavor)
+    walk.check("the next server", set(seen.defined()[again.id].values()), mine)
