@@ -17,15 +17,16 @@ JOBS ?= auto
 bin := $(VENV)/bin
 ready := $(VENV)/.ready
 docs_ready := $(VENV)/.docs-ready
+kolla := .venv-kolla/.ready
 tests := tests/unit tests/property tests/prometheus tests/functional
 some := $(addprefix tests/functional/test_,servers.py cells.py compute_life.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv schemas demo test quick browser unit lint types docs dist \
-	bench nova-suite releases install-tests genconfig clean
+	bench nova-suite releases install-tests install-debian genconfig clean
 
 help:  ## what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 
 venv: $(ready)  ## the environment, in .venv
@@ -85,14 +86,22 @@ releases: $(ready)  ## everything on every Nova; makes the table of the docs
 	$(bin)/python -m tests.releases $(NOVA) --python $(PYTHON) \
 		$(if $(STEPS),--only $(STEPS))
 
-install-tests: $(ready)  ## the DevStack plugin; DEVSTACK=clone: with its functions
-	$(bin)/python -m pytest tests/install
+$(kolla): tests/install/kolla/requirements.txt
+	@$(PYTHON) -m venv --clear $(dir $@)
+	@$(dir $@)bin/pip install --quiet -r $<
+	@touch $@
+
+install-tests: $(ready) $(kolla)  ## the lines for Kolla and DevStack, as they read them
+	KOLLA=$(dir $(kolla)) $(bin)/python -m pytest tests/install
+
+install-debian: $(ready)  ## Debian 13's Nova in a chroot, ours beside it (root)
+	PINNING_DEBIAN_TEST=1 $(bin)/python -m pytest tests/install/test_debian.py
 
 genconfig: $(ready)  ## write etc/pinning_filter.conf.sample anew
 	$(bin)/oslo-config-generator --config-file etc/config-generator.conf
 
 clean:  ## remove what make made
-	rm -rf $(VENV) .venv-nova* .tox build dist doc/build *.egg-info .mypy_cache \
-		.pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-nova* .venv-kolla .tox build dist doc/build \
+		*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 include lab/lab.mk
