@@ -1,12 +1,16 @@
 """``pinning-filter audit`` on a running Nova: healthy, and broken by hand."""
 
+import datetime
 import json
+import time
 from unittest import mock
 
 import pytest
 from nova import context
 from nova.db.main import api as db
 
+from pinning_filter.cloud.live import cloud as live_cloud
+from pinning_filter.cloud.live.session import Session
 from pinning_filter.core import cpuset, synthetic
 from tests.functional import moves
 
@@ -115,3 +119,24 @@ def test_before_a_change(busy, rows):
         "PCPU", 8, 6, 2,
     )
     assert (by_kind["flavor"]["before"], by_kind["flavor"]["after"]) == (3, 2)
+
+
+def test_servers_that_changed_since_a_moment_are_not_compared(busy):
+    """What was seen on a compute node then says nothing of them now."""
+    cloud, (server, other) = busy
+    later = cloud.boot(cloud.flavor(1, **PINNED), host="there")
+    soon = datetime.timedelta(seconds=2)
+    long_ago = datetime.datetime.now(datetime.timezone.utc) - 99 * soon
+
+    def changed(since):
+        return live_cloud.snapshot(
+            Session(), since=since.isoformat(timespec="seconds")
+        ).moving
+
+    everybody = {server.id, other.id, later.id}
+    assert changed(long_ago) == everybody
+    time.sleep(soon.seconds)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    assert changed(now) == set()
+    cloud.delete(later)
+    assert changed(now) == {later.id}
