@@ -91,7 +91,7 @@ def threads_of(guest: Running | kernel_guests.Threads) -> Threads:
     }
 
 
-def difference(
+def _difference(
     expected: Threads, seen: Threads
 ) -> tuple[str, str, Threads]:
     """What differs: expected and seen in words, and the threads expected."""
@@ -122,7 +122,7 @@ def differing(
     expected: Threads, found: Threads,
 ) -> Iterator[Finding]:
     """A finding, if any thread may run elsewhere than it should."""
-    right, wrong, threads = difference(expected, found)
+    right, wrong, threads = _difference(expected, found)
     if threads:
         every = seen.kernel.online or frozenset()
         extra = {
