@@ -245,6 +245,21 @@ counts. Read by nova-scheduler only.
 """,
 )
 
+FAILOVER_ROOM = cfg.BoolOpt(
+    "failover_room",
+    default=False,
+    help="""
+Whether PinningWeigher keeps room for the guests of a host that fails.
+
+Of the hosts that a guest fits, those are then put last whose guests would take
+more pCPUs than are free on the others, should the host fail with this guest on
+it. A host is put last, not refused: where nothing else fits, the guest goes
+there. It makes a difference where hosts are of several sizes; where they are
+all alike, PinningWeigher keeps such room without it, if there is any. Read by
+nova-scheduler only.
+""",
+)
+
 OPTIONS = [
     GUEST_CPU_TOPOLOGY,
     GUEST_NUMA_DISTANCES,
@@ -257,6 +272,7 @@ OPTIONS = [
     REMEMBERED_HOSTS,
     COUNTERS_DIRECTORY,
     PINNING_WEIGHT_MULTIPLIER,
+    FAILOVER_ROOM,
 ]
 
 

@@ -19,7 +19,7 @@ from pinning_filter import opts
 from pinning_filter.core.fit import fit
 from pinning_filter.core.host import HostCell
 from pinning_filter.core.placement import Placement
-from pinning_filter.fleet import score
+from pinning_filter.fleet import failover, score
 from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import host as nova_host
 from pinning_filter.nova import pci as nova_pci
@@ -44,8 +44,16 @@ class _Seen(NamedTuple):
 
     cells: Sequence[HostCell]  #: the very same as long as it says the same
     view: score.View
-    #: What placements do to it, by their identity; with which free devices.
-    choices: dict[int, tuple[Placement, Mapping[int, int], score.Choice]]
+    choices: dict[int, _Weighed]  #: by the identity of the placement
+
+
+class _Weighed(NamedTuple):
+    """What a placement does to a host."""
+
+    placement: Placement
+    devices: Mapping[int, int]  #: those that were free then
+    choice: score.Choice
+    need: failover.Need | None  #: None: nobody asked for it
 
 
 class PinningWeigher(weights.BaseHostWeigher):
@@ -101,25 +109,28 @@ def _dedicated(spec_obj: objects.RequestSpec) -> bool:
 def _weights(states: Sequence[Any], question: Question) -> list[float]:
     kept = question.kept or {}
     keep_devices = not question.pci_requests
-    choices: dict[int, score.Choice] = {}
+    weighed: dict[int, _Weighed] = {}
     for position, state in enumerate(states):
         try:
             answer = answers.lookup(kept, state) or _asked(state, question)
             if answer is not None:
                 devices = _devices(state) if keep_devices else _NO_DEVICES
-                choices[position] = _choice(state, answer, devices)
+                weighed[position] = _weighed(state, answer, devices)
         except Exception as error:
             name = getattr(state, "host", "?")
             LOG.debug("Host %s cannot be weighed: %s", name, error)
-    numbers = score.scores(list(choices.values()))
-    found = dict(zip(choices, numbers, strict=True))
+    numbers = score.scores([each.choice for each in weighed.values()])
+    if CONF.pinning_filter.failover_room:
+        needs = [each.need for each in weighed.values() if each.need]
+        numbers = failover.put_last(needs, numbers)
+    found = dict(zip(weighed, numbers, strict=True))
     worst = min(found.values(), default=0.0)
     return [found.get(position, worst) for position in range(len(states))]
 
 
-def _choice(
+def _weighed(
     state: Any, answer: answers.Answer, devices: Mapping[int, int]
-) -> score.Choice:
+) -> _Weighed:
     """What the answer does to the host, kept for who gets the same answer.
 
     While a host's usage is the same it has the same cells, and who asks again
@@ -129,14 +140,22 @@ def _choice(
     seen = vars(state).get(_SEEN)
     if seen is None or seen.cells is not host.cells:
         seen = vars(state)[_SEEN] = _Seen(host.cells, score.view(host), {})
-    known = seen.choices.get(id(placement))
-    if known and known[0] is placement and known[1] == devices:
-        return known[2]
+    keeps_room = CONF.pinning_filter.failover_room
+    known: _Weighed | None = seen.choices.get(id(placement))
+    if (
+        known
+        and known.placement is placement
+        and known.devices == devices
+        and (known.need is not None or not keeps_room)
+    ):
+        return known
     choice = score.choice(host, placement, devices, seen.view)
+    need = failover.need(host, placement) if keeps_room else None
     if len(seen.choices) >= _MOST_CHOICES:
         seen.choices.clear()
-    seen.choices[id(placement)] = placement, devices, choice
-    return choice
+    weighed = _Weighed(placement, devices, choice, need)
+    seen.choices[id(placement)] = weighed
+    return weighed
 
 
 def _asked(state: Any, question: Question) -> answers.Answer | None:

@@ -214,7 +214,8 @@ def test_a_dump_says_who_places_on_each_host(cloud, tmp_path, run):
     path = tmp_path / "cloud.json"
     assert run("dump", "--file", path)[0] == 0
     hosts = json.loads(path.read_text())["hosts"]
-    plain = {"pack": False, "tight": False, "align_caches": False}
+    names = ("pack", "tight", "align_caches", "near_cells", "apart")
+    plain = dict.fromkeys(names, False)
     assert {host["name"]: host["strategy"] for host in hosts} == {
         "nova": plain,
         "ours": {**plain, "tight": True},

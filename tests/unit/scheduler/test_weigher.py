@@ -19,7 +19,8 @@ def _stock_afterwards():
     PinningWeigher()  # as a scheduler has one before it filters
     yield
     nova_fit.uninstall()
-    conf.CONF.clear_override("pinning_weight_multiplier", "pinning_filter")
+    for name in ("pinning_weight_multiplier", "failover_room"):
+        conf.CONF.clear_override(name, "pinning_filter")
 
 
 class Aggregate:
@@ -209,3 +210,27 @@ def test_devices_that_are_gone_are_not_remembered():
         asked = spec(dedicated(2))
         passed = list(PinningFilter().filter_all(hosts, asked))
         assert names(passed, asked) == expected
+
+
+def unlike_hosts():
+    """More pCPUs in use on the large one than the others have free."""
+    return [
+        state("cell:4 core:4 pu:2", "0-29", "large"),
+        state("cell:2 core:4 pu:2", "0-1", "small"),
+        state("cell:2 core:4 pu:2", "0-1", "other"),
+    ]
+
+
+def test_room_for_the_guests_of_a_host_that_fails_is_kept_if_asked_for():
+    hosts = unlike_hosts()
+    for keeps, expected in ((False, "large"), (True, "small")):
+        # With the same hosts: what was judged before is of no use then.
+        conf.CONF.set_override("failover_room", keeps, "pinning_filter")
+        asked = spec(dedicated(2))
+        passed = list(PinningFilter().filter_all(hosts, asked))
+        assert names(passed, asked)[0] == expected
+
+
+def test_a_host_without_such_room_is_weighed_all_the_same():
+    conf.CONF.set_override("failover_room", True, "pinning_filter")
+    assert names([state(name="only")], spec(dedicated(2))) == ["only"]
