@@ -18,9 +18,7 @@ from nova.scheduler import host_manager, weights
 from nova.scheduler.filters import numa_topology_filter
 from nova.virt import hardware
 
-from pinning_filter.core.host import Host
 from pinning_filter.core.placement import CellPlacement, Placement
-from pinning_filter.core.request import Request
 from pinning_filter.fleet import defrag
 from pinning_filter.fleet import hosts as core_cloud
 from pinning_filter.nova import fit as nova_fit
@@ -29,7 +27,7 @@ from pinning_filter.nova import host as nova_host
 from pinning_filter.scheduler.filter import PinningFilter
 
 CONF = conf.CONF
-POLICIES = ("stock", "packing", "ours", "flavors")
+POLICIES = ("stock", "packing", "ours", "failover", "spread", "flavors")
 UUID = "6a1b1fd7-9d0b-4ab4-a1f6-9d3c0c3d0c0e"
 #: Those of Nova's weighers that tell these hosts apart; the others look at
 #: disks, images, groups, aggregates, failures and the like, all of them alike.
@@ -37,8 +35,11 @@ _NOVA_S = [
     f"nova.scheduler.weights.{name}"
     for name in ("ram.RAMWeigher", "cpu.CPUWeigher", "pci.PCIWeigher")
 ]
+_OURS = "pinning_filter.scheduler.weigher.PinningWeigher"
 _WEIGHERS = {
-    "ours": ["pinning_filter.scheduler.weigher.PinningWeigher"],
+    "ours": [_OURS],
+    "failover": [_OURS],
+    "spread": [_OURS],
     "flavors": ["flavor_weigher.FlavorWeigher"],
 }
 _HUGE_KIB = 1 << 20
@@ -50,6 +51,7 @@ class _Inside:
 
     state: host_manager.HostState
     topology: objects.InstanceNUMATopology  #: as claimed
+    guest: core_cloud.Guest  #: the same, as the engine sees it
     devices: list[dict[str, Any]]  #: the pools, with what was taken of each
 
 
@@ -58,8 +60,12 @@ class States:
 
     def __init__(self, mix: Mix, policy: str, stock_filter: bool) -> None:
         weigher = _WEIGHERS.get(policy, [])
+        core_choice = "tight" if weigher else "nova"
+        if policy == "spread":
+            core_choice = policy
+        CONF.set_override("core_choice", core_choice, "pinning_filter")
         CONF.set_override(
-            "core_choice", "tight" if weigher else "nova", "pinning_filter"
+            "failover_room", policy == "failover", "pinning_filter"
         )
         FlavorWeigher.flavors = [
             (
@@ -110,7 +116,12 @@ class States:
         chosen.consume_from_request(spec)
         chosen.num_io_ops = 0  # built before the next one comes
         taken = _taken(pools, chosen.pci_stats.pools)
-        self._inside[id(guest)] = _Inside(chosen, spec.numa_topology, taken)
+        self._inside[id(guest)] = _Inside(
+            chosen,
+            spec.numa_topology,
+            _as_seen(str(id(guest)), chosen, spec.numa_topology, taken),
+            taken,
+        )
         return chosen
 
     def remove(self, guest: Guest) -> bool:
@@ -134,39 +145,40 @@ class States:
 
         Guests with devices are not moved; of these guests do not ask.
         """
-        hosts = {
-            id(state): nova_host.host_from_nova(state.numa_topology)
-            for state in self._states
+        cloud = self.cloud()
+        request = guest_topology.request_from_nova(
+            self._spec(guest.flavor).numa_topology
+        )
+        plan = defrag.plan(cloud, request, 1)
+        return len(plan.moves) if plan.enough else None
+
+    def cloud(self) -> core_cloud.Cloud:
+        """The hosts and the guests on them, as the engine sees them."""
+        guests: dict[int, list[core_cloud.Guest]] = {
+            id(state): [] for state in self._states
         }
-        guests: dict[int, list[core_cloud.Guest]] = {key: [] for key in hosts}
-        for number, inside in self._inside.items():
-            key = id(inside.state)
-            request = guest_topology.request_from_nova(inside.topology)
-            guests[key].append(
-                core_cloud.Guest(
-                    str(number),
-                    request,
-                    _placement(request, inside.topology, hosts[key]),
-                    fixed="devices" if inside.devices else "",
-                )
-            )
+        for inside in self._inside.values():
+            guests[id(inside.state)].append(inside.guest)
         strategy = nova_fit.strategy()
-        cloud = core_cloud.Cloud(
+        return core_cloud.Cloud(
             tuple(
                 core_cloud.CloudHost(
                     state.host,
-                    hosts[id(state)],
+                    nova_host.host_from_nova(state.numa_topology),
                     tuple(guests[id(state)]),
                     strategy=strategy,
                 )
                 for state in self._states
             )
         )
-        request = guest_topology.request_from_nova(
-            self._spec(guest.flavor).numa_topology
+
+    @property
+    def free_pcpus(self) -> int:
+        """Of all hosts."""
+        return sum(
+            nova_host.host_from_nova(state.numa_topology).free_pcpus
+            for state in self._states
         )
-        plan = defrag.plan(cloud, request, 1)
-        return len(plan.moves) if plan.enough else None
 
     def _spec(self, flavor: Flavor) -> objects.RequestSpec:
         if flavor not in self._templates:
@@ -176,23 +188,27 @@ class States:
         return spec
 
 
-def _placement(
-    request: Request, topology: objects.InstanceNUMATopology, host: Host
-) -> Placement:
+def _as_seen(
+    name: str,
+    state: host_manager.HostState,
+    topology: objects.InstanceNUMATopology,
+    devices: list[dict[str, Any]],
+) -> core_cloud.Guest:
+    """The guest as the engine sees it."""
+    request = guest_topology.request_from_nova(topology)
+    host = nova_host.host_from_nova(state.numa_topology)
     cells = {cell.id: cell for cell in host.cells}
-    return Placement(
+    placed = (
+        CellPlacement(
+            asked, cells[claim.id], dict(claim.cpu_pinning), claim.pagesize
+        )
+        for asked, claim in zip(request.cells, topology.cells, strict=True)
+    )
+    return core_cloud.Guest(
+        name,
         request,
-        tuple(
-            CellPlacement(
-                asked,
-                cells[claimed.id],
-                dict(claimed.cpu_pinning),
-                claimed.pagesize,
-            )
-            for asked, claimed in zip(
-                request.cells, topology.cells, strict=True
-            )
-        ),
+        Placement(request, tuple(placed)),
+        fixed="devices" if devices else "",
     )
 
 

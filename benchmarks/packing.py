@@ -7,7 +7,11 @@ accounting, with PinningFilter before them, in one process:
 * packing: the same with negative multipliers for RAM and CPU;
 * ours: Nova's weighers as they are and PinningWeigher, and
   ``core_choice = tight``;
-* flavors, if asked for: the same with a weigher that knows the flavors.
+* failover, if asked for: ours with ``failover_room``;
+* spread, if asked for: ours with ``core_choice = spread``;
+* flavors, if asked for: ours with a weigher that knows the flavors.
+
+``packing_samples.py`` looks at the hosts now and then.
 
 ``--stock-filter`` takes Nova's NUMATopologyFilter and fit for the first two,
 which decides the same here and takes thirty times as long.
@@ -34,6 +38,7 @@ import packing_report
 from cloud_of_states import POLICIES, States
 from filter import prepare
 from mixes import MIXES, Guest, Mix, arrivals
+from packing_samples import Samples
 
 LOADS = (0.8, 0.9, 1.0, 1.1, 1.2)
 #: What happens before so many lifetimes is not counted: the cloud fills up.
@@ -58,11 +63,13 @@ def churn(
 ) -> dict[str, float]:
     """Guests come and go; what is refused is lost."""
     states = States(mix, policy, stock)
+    samples = Samples(states, mix, seed, WARM)
     asked = accepted = used = 0
     free_when_refused: list[float] = []
     cures: list[int | None] = []
     for guest, number in _coming_and_going(mix, load, count, seed):
         vcpus = guest.flavor.vcpus
+        samples.until(guest.goes if number is None else guest.comes)
         if number is None:
             used -= vcpus if states.remove(guest) else 0
             continue
@@ -84,6 +91,7 @@ def churn(
         "planned": len(cures),
         "curable": len(known),
         "moves": statistics.median(known) if known else 0,
+        **samples.means(),
     }
 
 

@@ -18,7 +18,18 @@ ROWS = {
     "stock": "stock",
     "packing": "packing",
     "ours": "ours",
+    "failover": "ours, failover room",
+    "spread": "ours, spread",
     "flavors": "flavors",
+}
+#: Averages over time.
+_SAMPLES = {
+    "empty_hosts": "hosts without guests, in % of all:",
+    "stranded": "pCPUs free, in %, when the cloud is filled with guests of "
+    "the mix until one is refused:",
+    "enough_free": "the others have as many pCPUs free as the fullest host's "
+    "guests take, in % of the time:",
+    "survivable": "the fullest host could be lost, in % of the time:",
 }
 #: At least so many pCPUs in use at the first refusal, in the first mix.
 FIRST = ("general", 0.95)
@@ -35,7 +46,8 @@ def merged(files: Sequence[dict[str, Any]]) -> dict[str, Any]:
             raise SystemExit("the files have different loads")
         for name, mix in other["mixes"].items():
             known = found["mixes"].setdefault(name, mix)
-            known["seeds"] |= mix["seeds"]
+            for seed, policies in mix["seeds"].items():
+                known["seeds"].setdefault(seed, {}).update(policies)
     return found
 
 
@@ -68,7 +80,9 @@ def _table(name: str, mix: dict[str, Any], loads: Sequence[float]) -> str:
     both = [seed for seed in seeds if {"packing", "ours"} <= seed.keys()]
     if both:
         lines += _difference(both)
-    return "\n".join([*lines, *_stranded(seeds), *_cures(seeds)])
+    return "\n".join(
+        [*lines, *_refused(seeds), *_over_time(seeds), *_cures(seeds)]
+    )
 
 
 def _fewer(having: Sequence[Any], seeds: Sequence[Any]) -> str:
@@ -114,20 +128,42 @@ def _difference(seeds: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _stranded(seeds: Sequence[dict[str, Any]]) -> list[str]:
-    lines = [
+def _refused(seeds: Sequence[dict[str, Any]]) -> list[str]:
+    return _percentages(
         "pCPUs free, in %, when a guest was refused that they would have "
-        "been enough for:"
+        "been enough for:",
+        seeds,
+        "free_when_refused",
+    )
+
+
+def _over_time(seeds: Sequence[dict[str, Any]]) -> list[str]:
+    """What the samples say; older figures have none."""
+    return [
+        line
+        for key, title in _SAMPLES.items()
+        for line in _percentages(title, seeds, key)
     ]
+
+
+def _percentages(
+    title: str, seeds: Sequence[dict[str, Any]], key: str
+) -> list[str]:
+    """A line for each policy, by load; nothing where nobody has figures."""
+    lines = []
     for row, text in ROWS.items():
-        having = [seed for seed in seeds if isinstance(seed.get(row), dict)]
+        having = [
+            seed
+            for seed in seeds
+            if isinstance(seed.get(row), dict) and key in seed[row]
+        ]
         if having:
-            shares = _by_load(having, row, "free_when_refused")
+            shares = _by_load(having, row, key)
             lines.append(
                 f"  {text:<22}"
                 + "".join(f"{100 * statistics.fmean(s):8.1f}" for s in shares)
             )
-    return lines
+    return [title, *lines] if lines else []
 
 
 def _cures(seeds: Sequence[dict[str, Any]]) -> list[str]:
