@@ -126,6 +126,7 @@ class _Flavor:
     def __init__(self, number: int, name: str) -> None:
         vcpus, specs = FLAVORS[name]
         self.number = number  #: as in the API database
+        self.vcpus = vcpus
         flavor = objects.Flavor(
             name=name,
             flavorid=name,
@@ -261,6 +262,8 @@ def _server(
             "node": host,
             "vm_state": "active",
             "instance_type_id": flavor.number,
+            "vcpus": flavor.vcpus,
+            "memory_mb": flavor.vcpus * MIB_PER_VCPU,
             "project_id": "project",
             "user_id": "user",
             "deleted": 0,
