@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pinning_filter.kernel.files import HERE, Roots, mask, pcpus, text, whole
@@ -67,6 +67,7 @@ class Kernel:
 def read(roots: Roots = HERE) -> Kernel:
     """Read this machine; never raises for what is not there."""
     cpus = roots.sys / "devices/system/cpu"
+    nodes = _numbered(roots.sys / "devices/system/node", _NODE)
     return Kernel(
         online=pcpus(text(cpus / "online")),
         present=pcpus(text(cpus / "present")),
@@ -74,7 +75,7 @@ def read(roots: Roots = HERE) -> Kernel:
         nohz_full=pcpus(text(cpus / "nohz_full")),
         irqs=mask(text(roots.proc / "irq/default_smp_affinity")),
         guests=_guests(roots.cgroup),
-        cells=dict(sorted(_cells(roots.sys / "devices/system/node"))),
+        cells={number: _cell(folder) for number, folder in sorted(nodes)},
     )
 
 
@@ -85,41 +86,31 @@ def _guests(cgroup: pathlib.Path) -> frozenset[int] | None:
     return None
 
 
-def _cells(folder: pathlib.Path) -> list[tuple[int, Cell]]:
+def _numbered(
+    folder: pathlib.Path, name: re.Pattern[str]
+) -> Iterator[tuple[int, pathlib.Path]]:
+    """The folders of such a name in a folder, by the number in it."""
     try:
-        names = [each.name for each in folder.iterdir()]
+        inside = sorted(folder.iterdir())
     except OSError:
-        return []
-    return [
-        (int(found[1]), _cell(folder / name))
-        for name in names
-        if (found := _NODE.fullmatch(name))
-    ]
+        return
+    for each in inside:
+        if found := name.fullmatch(each.name):
+            yield int(found[1]), each
 
 
 def _cell(folder: pathlib.Path) -> Cell:
     said = dict(_MEMINFO.findall(text(folder / "meminfo") or ""))
+    large = {
+        size: LargePages(
+            whole(text(pages / "nr_hugepages")),
+            whole(text(pages / "free_hugepages")),
+        )
+        for size, pages in _numbered(folder / "hugepages", _LARGE)
+    }
     return Cell(
         pcpus=pcpus(text(folder / "cpulist")) or frozenset(),
         total_kib=whole(said.get("MemTotal")),
         available_kib=sum(whole(said.get(name)) for name in _AVAILABLE),
-        large=dict(sorted(_large(folder / "hugepages"))),
+        large=dict(sorted(large.items())),
     )
-
-
-def _large(folder: pathlib.Path) -> list[tuple[int, LargePages]]:
-    try:
-        names = [each.name for each in folder.iterdir()]
-    except OSError:
-        return []
-    return [
-        (
-            int(found[1]),
-            LargePages(
-                whole(text(folder / name / "nr_hugepages")),
-                whole(text(folder / name / "free_hugepages")),
-            ),
-        )
-        for name in names
-        if (found := _LARGE.fullmatch(name))
-    ]
