@@ -5,8 +5,38 @@ server among the host's own, and forgets to free its pCPUs when it goes, until
 its audit; the lab's comes at nova-compute's start.
 """
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
 from lab import layout, node, node_layout, process, services
 from tests.lab import seen
+
+#: Seconds between two reports of nova-compute, and more than one takes.
+INTERVAL = 10
+#: What nova-compute is to do here, and not what the walks need elsewhere: it
+#: reports by itself, and leaves to us what it finds of deleted servers.
+SETTINGS = f"""\
+[DEFAULT]
+update_resources_interval = {INTERVAL}
+running_deleted_instance_action = noop
+"""
+
+
+@contextlib.contextmanager
+def often(folder: Path) -> Iterator[None]:
+    """Within, nova-compute counts its guests every few seconds."""
+    settings = folder / "nova-compute.conf"
+    settings.write_text(SETTINGS)
+    usual = services.nova_compute()
+    usual.stop()
+    dataclasses.replace(
+        usual, argv=[*usual.argv, "--config-file", str(settings)]
+    ).start()
+    yield
+    usual.stop()
+    services.nova_compute().start()
 
 
 def audit(host: str = layout.HOST) -> None:

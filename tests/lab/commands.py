@@ -15,6 +15,11 @@ LIVE = (
     "--config-file", str(layout.ETC / "nova.conf"),
     "--config-file", str(layout.ETC / "nova-control.conf"),
 )
+#: And that of nova-compute, which has no database.
+NODE = (
+    "--config-file", str(layout.ETC / "nova.conf"),
+    "--config-file", str(layout.ETC / "nova-compute.conf"),
+)
 
 
 @dataclass(frozen=True, slots=True)

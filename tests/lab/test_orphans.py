@@ -1,42 +1,24 @@
 """A server that is deleted while its compute node is thought to be down."""
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab import layout, process, services
-from tests.lab import client, commands, seen
+from lab import layout, process
+from tests.lab import audits, client, commands, seen
 from tests.lab.walks import Walk
 
 pytestmark = pytest.mark.host(threads_per_core=1)
 
-#: Seconds between two reports of nova-compute, and more than one takes.
-INTERVAL = 10
 PATIENCE = 90
-#: What nova-compute is to do here, and not what the walks need elsewhere: it
-#: reports by itself, and leaves to us what it finds of deleted servers.
-SETTINGS = f"""\
-[DEFAULT]
-update_resources_interval = {INTERVAL}
-running_deleted_instance_action = noop
-"""
 
 
 @pytest.fixture
 def reporting(walk: Walk, tmp_path: Path) -> Iterator[None]:
     """nova-compute, which counts its guests every few seconds."""
-    settings = tmp_path / "nova-compute.conf"
-    settings.write_text(SETTINGS)
-    usual = services.nova_compute()
-    usual.stop()
-    dataclasses.replace(
-        usual, argv=[*usual.argv, "--config-file", str(settings)]
-    ).start()
-    yield
-    usual.stop()
-    services.nova_compute().start()
+    with audits.often(tmp_path):
+        yield
 
 
 def pinned_in_the_end(expected: set[int]) -> set[int]:
@@ -57,7 +39,7 @@ def test_a_local_delete(walk: Walk, reporting: None) -> None:
     walk.check("allocated PCPU",
                client.usage(seen.node_uuid()).get("PCPU", 0), 0)
     # Long enough for two reports, in which Nova counts it no more.
-    process.wait_for(lambda: False, 3 * INTERVAL)
+    process.wait_for(lambda: False, 3 * audits.INTERVAL)
     walk.check("the guest runs on", seen.defined(), runs_on)
     walk.check("pCPUs of the record", seen.host_pinned(), mine)
     found = commands.live("audit", "--wait", "1").said("code")
