@@ -255,7 +255,7 @@ Of the hosts that a guest fits, those are then put last whose guests would take
 more pCPUs than are free on the others, should the host fail with this guest on
 it. A host is put last, not refused: where nothing else fits, the guest goes
 there. It makes a difference where hosts are of several sizes; where they are
-all alike, PinningWeigher keeps such room without it, if there is any. Read by
+all alike, PinningWeigher mostly keeps such room without it. Read by
 nova-scheduler only.
 """,
 )
