@@ -83,13 +83,20 @@ examples:
 
         request = _request(parsed_args, snapshot)
         cloud = planning.cloud(snapshot, question_inputs.strategy())
-        allowed = eligible.by_flavor_and_zone(snapshot)
-        plan = defrag.plan(cloud, request, parsed_args.count, allowed)
+        plan, problems = question_inputs.passing(
+            parsed_args,
+            snapshot,
+            eligible.by_flavor_and_zone(snapshot),
+            lambda allowed: defrag.plan(
+                cloud, request, parsed_args.count, allowed
+            ),
+            lambda plan: plan.moves,
+        )
         if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
         elif not plan.enough:
             self.status = Status.NO
-        notes = [caveats.caveat(snapshot, request)]
+        notes = [*problems, caveats.caveat(snapshot, request)]
         if any(node.host and not node.strategy for node in snapshot.nodes):
             notes.append(_UNKNOWN)
         self.before = "\n".join(filter(None, [*notes, _heading(plan, cloud)]))

@@ -15,10 +15,10 @@ from pinning_filter.cloud.snapshot import Node, Snapshot
 from pinning_filter.core.errors import InputError
 from pinning_filter.core.text import one_line
 from pinning_filter.explain import caveats
-from pinning_filter.fleet.drain import Drain, drain
+from pinning_filter.fleet import drain as planner
 
 
-class DrainHost(Planner):
+class Drain(Planner):
     """How can a host be emptied, and in which order?
 
     Plans only: it prints the commands and never runs them. Each server goes
@@ -74,13 +74,14 @@ examples:
             besides=[name],
         )
         node = _node(name, snapshot)
-        plan = _plan(name, snapshot, parsed_args)
+        plan, problems = _plan(name, snapshot, parsed_args)
         if cloud_inputs.report_incomplete(snapshot):
             self.status = Status.INCOMPLETE
         elif plan.stuck:
             self.status = Status.NO
         lines = [
             *_notes(node, snapshot),
+            *problems,
             _heading(plan, node),
             *_stuck(plan),
         ]
@@ -113,12 +114,19 @@ def _node(name: str, snapshot: Snapshot) -> Node:
 
 def _plan(
     name: str, snapshot: Snapshot, args: argparse.Namespace
-) -> Drain:
+) -> tuple[planner.Drain, tuple[str, ...]]:
+    """The plan, and what of it a running Nova would refuse."""
     from pinning_filter.cli.inputs import question as question_inputs
     from pinning_filter.explain import eligible
 
     cloud = planning.cloud(snapshot, question_inputs.strategy())
-    return drain(cloud, name, eligible.by_flavor_and_zone(snapshot))
+    return question_inputs.passing(
+        args,
+        snapshot,
+        eligible.by_flavor_and_zone(snapshot),
+        lambda allowed: planner.drain(cloud, name, allowed),
+        lambda plan: [step.move for step in plan.steps],
+    )
 
 
 def _notes(node: Node, snapshot: Snapshot) -> Iterator[str]:
@@ -140,7 +148,7 @@ def _notes(node: Node, snapshot: Snapshot) -> Iterator[str]:
         )
 
 
-def _heading(plan: Drain, node: Node) -> str:
+def _heading(plan: planner.Drain, node: Node) -> str:
     total = len(node.guests) + len(node.floating)
     if not total:
         return f"{plan.host} is empty: nothing to move."
@@ -172,7 +180,7 @@ def _migrations(number: int) -> str:
     return "1 migration" if number == 1 else f"{number} migrations"
 
 
-def _stuck(plan: Drain) -> Iterator[str]:
+def _stuck(plan: planner.Drain) -> Iterator[str]:
     for each in plan.stuck:
         server = each.server
         who = f"{server.name} ({server.id})" if server.name else server.id

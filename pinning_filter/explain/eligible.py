@@ -37,26 +37,28 @@ def by_flavor_and_zone(
     """For each server of a snapshot, the names of the hosts it may go to.
 
     Where it is not known which zone was asked for, a server stays in the one
-    that it is in. One of a flavor that is gone is bound by its zone alone.
+    that it is in. One of a flavor that is gone is bound by its zone alone. No
+    server leaves its cell (v2): Nova migrates and evacuates within one.
     Services, thread policies and room are not looked at here.
     """
     flavors = {each.name: each for each in snapshot.flavors}
-    zones = {
-        each.id: node.zone if each.zone is None else each.zone
+    bounds = {
+        each.id: (node.zone if each.zone is None else each.zone, node.cell)
         for node in snapshot.nodes
         for each in (*node.guests, *node.floating)
     }
 
     @functools.cache
-    def hosts(flavor: str, zone: str) -> frozenset[str]:
+    def hosts(flavor: str, zone: str, cell: str) -> frozenset[str]:
         asked = _asked(flavors.get(flavor), zone)
         return frozenset(
             node.name
             for node in snapshot.nodes
-            if not _against(node, asked, snapshot.filters)
+            if node.cell == cell
+            and not _against(node, asked, snapshot.filters)
         )
 
-    return lambda server: hosts(server.flavor, zones.get(server.id, ""))
+    return lambda server: hosts(server.flavor, *bounds[server.id])
 
 
 def _asked(flavor: Flavor | None, zone: str) -> Question:

@@ -57,6 +57,53 @@ def ask(
     return others
 
 
+def ask_each(
+    session: Session,
+    wanted: Mapping[str, Collection[str]],
+    besides: Collection[str],
+) -> dict[str, Others]:
+    """Ask the enabled filters about running servers, each about some hosts.
+
+    As if each server were to be migrated. What the Placement API offers is
+    not asked: it counts what is there before any move.
+
+    :param wanted: the names of hosts, by a server's UUID.
+    :param besides: names of filters that are not asked.
+    """
+    names = [
+        name
+        for name in conf.CONF.filter_scheduler.enabled_filters
+        if name not in {*ANSWERED, *besides}
+    ]
+    specs = session.api(
+        objects.RequestSpec.get_by_instance_uuids, sorted(wanted)
+    )
+    aggregates = session.api(objects.AggregateList.get_all)
+    askers = {}
+    for spec in specs:
+        others = Others()
+        spec.force_hosts = spec.force_nodes = None
+        askers[spec.instance_uuid] = _Asker(
+            spec, tuple(_made(names, others)), aggregates, None, others
+        )
+    session.each_cell(
+        lambda targeted, cell: _ask_cell(targeted, askers, wanted)
+    )
+    return {uuid: asker.others for uuid, asker in askers.items()}
+
+
+def _ask_cell(
+    cell_context: context.RequestContext,
+    askers: Mapping[str, _Asker],
+    wanted: Mapping[str, Collection[str]],
+) -> None:
+    """Ask about the compute nodes of a cell, which are read once."""
+    services = nodes.services(cell_context)
+    computes = nodes.named(cell_context)
+    for uuid, asker in askers.items():
+        asker.ask_about(cell_context, computes, services, wanted[uuid])
+
+
 def _made(
     wanted: Sequence[str], others: Others
 ) -> Iterator[filters.BaseHostFilter]:
@@ -89,8 +136,22 @@ class _Asker:
         self, cell_context: context.RequestContext, names: Collection[str]
     ) -> None:
         """Ask about the compute nodes of a cell that have these names."""
-        services = nodes.services(cell_context)
-        for name, compute in nodes.named(cell_context):
+        self.ask_about(
+            cell_context,
+            nodes.named(cell_context),
+            nodes.services(cell_context),
+            names,
+        )
+
+    def ask_about(
+        self,
+        cell_context: context.RequestContext,
+        computes: Sequence[tuple[str, objects.ComputeNode]],
+        services: Mapping[str, objects.Service],
+        names: Collection[str],
+    ) -> None:
+        """Ask about those of a cell's compute nodes that have these names."""
+        for name, compute in computes:
             service = services.get(compute.host)
             if name not in names or service is None:
                 continue

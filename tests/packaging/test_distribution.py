@@ -66,7 +66,11 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel):
     assert {name.split("/")[0].split("-")[0] for name in names} == {
         "pinning_filter"
     }
-    for data in ("cloud/dump.schema.json", "cli/pictures/html/page.js"):
+    for data in (
+        "cloud/dump.schema.json",
+        "cli/moves.schema.json",
+        "cli/pictures/html/page.js",
+    ):
         assert f"pinning_filter/{data}" in names
 
 

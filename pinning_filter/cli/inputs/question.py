@@ -6,6 +6,8 @@ Imported only when needed: Nova takes seconds.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
@@ -16,9 +18,12 @@ from pinning_filter.core.fit import Strategy
 from pinning_filter.explain import request_spec, verdicts
 from pinning_filter.explain.question import Question
 from pinning_filter.explain.verdicts import Others
+from pinning_filter.fleet.layout import GROUP_FILTERS, Allowed, Move
 from pinning_filter.nova import config
 from pinning_filter.nova import fit as nova_fit
 from pinning_filter.nova import guest as nova_guest
+
+_Plan = TypeVar("_Plan")
 
 
 def strategy() -> Strategy:
@@ -91,6 +96,33 @@ def others(
 
     names = {node.name for node in snapshot.nodes}
     return other_filters.ask(cloud_inputs.session(args), question.spec, names)
+
+
+def passing(
+    args: argparse.Namespace,
+    snapshot: Snapshot,
+    allowed: Allowed,
+    plan: Callable[[Allowed], _Plan],
+    moves: Callable[[_Plan], Iterable[Move]],
+) -> tuple[_Plan, tuple[str, ...]]:
+    """A plan that Nova's other filters let pass, and what is not sure of it.
+
+    :param plan: makes one, by which hosts a server may go to.
+    :param moves: those of a plan.
+    """
+    if cloud_inputs.is_live(args):
+        from pinning_filter.explain import migrations
+
+        names = {node.name for node in snapshot.nodes}
+        session = cloud_inputs.session(args)
+        return migrations.checked(session, names, allowed, plan, moves)
+    unasked = [
+        name
+        for name in verdicts.of_file(snapshot).not_asked
+        if name not in GROUP_FILTERS.values()
+    ]
+    note = f"Not asked, as the cloud is a file: {', '.join(unasked)}."
+    return plan(allowed), (note,) if unasked else ()
 
 
 def _of_guest(server: str, snapshot: Snapshot) -> Question:

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from pinning_filter.cli import capacity, explain, fit, survive
+from pinning_filter.cli import capacity, drain, explain, fit, survive
 from pinning_filter.cli import map as map_
 from pinning_filter.core.refusal import Code
 
@@ -51,6 +51,7 @@ def test_every_code_is_told(code):
         ("explain", explain.Explain),
         ("explain", capacity.Capacity),
         ("explain", map_.Map),
+        ("maintenance", drain.Drain),
         ("maintenance", survive.Survive),
     ],
 )
