@@ -116,13 +116,16 @@ def passing(
         names = {node.name for node in snapshot.nodes}
         session = cloud_inputs.session(args)
         return migrations.checked(session, names, allowed, plan, moves)
+    found = plan(allowed)
     unasked = [
         name
         for name in verdicts.of_file(snapshot).not_asked
         if name not in GROUP_FILTERS.values()
     ]
+    if not unasked or not any(True for _ in moves(found)):
+        return found, ()
     note = f"Not asked, as the cloud is a file: {', '.join(unasked)}."
-    return plan(allowed), (note,) if unasked else ()
+    return found, (note,)
 
 
 def _of_guest(server: str, snapshot: Snapshot) -> Question:
