@@ -20,7 +20,6 @@ from pinning_filter.kernel import host as kernel_host
 from pinning_filter.kernel.files import HERE, Roots
 from pinning_filter.libvirt import running
 from pinning_filter.libvirt.running import Running
-from pinning_filter.nova import config
 
 #: libvirt's ``VIR_CONNECT_LIST_DOMAINS_ACTIVE`` and
 #: ``VIR_DOMAIN_XML_INACTIVE``, as its ABI has them.
@@ -45,6 +44,9 @@ def configured(roots: Roots = HERE) -> Settings:
 
     :raises Exception: Nova's, for a set that names no pCPUs.
     """
+    # Nova takes seconds to load.
+    from pinning_filter.nova import config
+
     sets = config.cpu_sets()
     dedicated = sets.dedicated
     if dedicated is None:

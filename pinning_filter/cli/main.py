@@ -30,6 +30,16 @@ For example, would a pinned server of 4 vCPUs fit this machine, and how?
 """
 
 
+class _Commands(commandmanager.CommandManager):
+    """cliff's, which would load every command to run one of them."""
+
+    def load_commands(self, namespace: str) -> None:
+        """Note the commands; each is loaded when it is asked for."""
+        self.group_list.append(namespace)
+        for each in metadata.entry_points(group=namespace):
+            self.commands[each.name] = each
+
+
 class PinningFilterApp(app.App):
     """Everything that is common to the commands."""
 
@@ -42,9 +52,7 @@ class PinningFilterApp(app.App):
         super().__init__(
             description=_DESCRIPTION,
             version=metadata.version("pinning-filter"),
-            command_manager=commandmanager.CommandManager(
-                "pinning_filter.cli"
-            ),
+            command_manager=_Commands("pinning_filter.cli"),
             deferred_help=True,
         )
 

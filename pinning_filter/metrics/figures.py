@@ -19,7 +19,6 @@ from pinning_filter.cloud.room import room_by_flavor
 from pinning_filter.cloud.snapshot import Node, Snapshot
 from pinning_filter.core.request import Request
 from pinning_filter.core.strategy import Strategy
-from pinning_filter.explain import eligible
 from pinning_filter.fleet.capacity import Capacity, Room
 from pinning_filter.fleet.survival import Survival
 
@@ -173,6 +172,9 @@ def _pages(node: Node) -> dict[tuple[int, int, str], float]:
 
 
 def _losses(snapshot: Snapshot, strategy: Strategy) -> Losses:
+    # Nova takes seconds to load.
+    from pinning_filter.explain import eligible
+
     survival = Survival(
         snapshot.cloud(strategy), eligible.by_flavor_and_zone(snapshot)
     )

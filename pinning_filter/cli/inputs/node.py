@@ -13,7 +13,6 @@ from pinning_filter.audit import observed_file
 from pinning_filter.audit.observation import Observation, Observer, configured
 from pinning_filter.core.errors import InputError
 from pinning_filter.core.text import one_line
-from pinning_filter.nova import config
 
 
 class Here:
@@ -23,6 +22,9 @@ class Here:
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
+        # Nova takes seconds to load.
+        from pinning_filter.nova import config
+
         try:
             config.read(args.config_file, args.config_dir)
             self._settings = configured()

@@ -1,5 +1,8 @@
 """The application around the commands."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pinning_filter.cli import columns
@@ -10,6 +13,36 @@ def test_help_lists_the_commands(pinning_filter, arguments):
     answer = pinning_filter(*arguments)
     assert answer.status == 0
     assert "fit            Would a server fit this host" in answer.out
+
+
+def loaded_by(*statements):
+    """What of these modules a new Python has loaded then."""
+    told = ("nova.conf", "sqlalchemy", "rich", "pinning_filter.cli.audit",
+            "pinning_filter.cli.map")
+    lines = ["import sys", *statements,
+             f"print(*(name for name in {told} if name in sys.modules))"]
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+
+def test_only_the_command_that_is_asked_for_is_loaded():
+    assert loaded_by(
+        "from pinning_filter.cli.main import PinningFilterApp",
+        "PinningFilterApp().command_manager.find_command(['audit'])",
+    ) == ["pinning_filter.cli.audit"]
+
+
+def test_no_command_loads_nova_before_it_needs_it():
+    """Help loads every command."""
+    assert loaded_by(
+        "from pinning_filter.cli.main import PinningFilterApp",
+        "commands = PinningFilterApp().command_manager",
+        "[commands.find_command([name]) for name, _ in commands]",
+    ) == ["rich", "pinning_filter.cli.audit", "pinning_filter.cli.map"]
 
 
 def test_help_of_a_command_shows_examples(pinning_filter):
