@@ -29,13 +29,17 @@ DRIVERS = tuple(
     for name in ("interface", "network", "nodedev", "nwfilter", "secret",
                  "storage")
 )
-#: What PyPI gives, at the versions of constraints.txt.
+#: What PyPI gives, at the versions of CONSTRAINTS.
 REQUIREMENTS = (
     "nova", "keystone", "glance", "neutron", "openstack-placement",
     "python-openstackclient", "osc-placement", "PyMySQL", "gunicorn",
     "libvirt-python", "lxml", "pytest",
 )
-CONSTRAINTS = layout.HERE / "constraints.txt"
+#: LAB_NOVA -> the versions of a release of Nova, and of all beside it.
+CONSTRAINTS = {
+    "34": layout.HERE / "constraints.txt",
+    "31": layout.HERE / "constraints-31.txt",
+}
 POLICY = Path("/usr/sbin/policy-rc.d")
 PYTHON = "/usr/bin/python3"
 
@@ -45,6 +49,21 @@ def install() -> bool:
     debian_packages(PACKAGES, DRIVERS)
     environment()
     return project()
+
+
+def constraints() -> Path:
+    """The versions of the release that LAB_NOVA names.
+
+    Databases of one release are no use to another.
+    """
+    before = layout.RUN / "choice-LAB_NOVA"
+    there = before.read_text() if before.exists() else next(iter(CONSTRAINTS))
+    release = layout.switch("LAB_NOVA", *CONSTRAINTS)
+    if release != there and (layout.RUN / "mysql").exists():
+        before.write_text(there)
+        raise layout.LabError(
+            f"this is a lab of Nova {there}; make lab-clean removes it")
+    return CONSTRAINTS[release]
 
 
 def missing_packages(wanted: Sequence[str]) -> list[str]:
@@ -131,13 +150,14 @@ ENVIRONMENT = "Python environment"
 def environment() -> None:
     """The virtual environment with all of OpenStack."""
     name = ENVIRONMENT
-    key = steps.digest(CONSTRAINTS, *REQUIREMENTS)
+    versions = constraints()
+    key = steps.digest(versions, *REQUIREMENTS)
 
     def action() -> None:
         shutil.rmtree(layout.VENV, ignore_errors=True)
         steps.run(name, [PYTHON, "-m", "venv", layout.VENV])
         steps.run(name, pip("-U", "pip"))
-        steps.run(name, pip("-c", CONSTRAINTS, *REQUIREMENTS))
+        steps.run(name, pip("-c", versions, *REQUIREMENTS))
         (layout.DONE / PROJECT).unlink(missing_ok=True)
 
     steps.once(name, key, action)
@@ -156,7 +176,7 @@ def project() -> bool:
                             "-q", "-y", PROJECT])
         # A version by itself, so that a clone without tags, or one that is
         # committed to meanwhile, can be installed.
-        steps.run(PROJECT, pip("-c", CONSTRAINTS, layout.ROOT),
+        steps.run(PROJECT, pip("-c", constraints(), layout.ROOT),
                   env={"PBR_VERSION": "0+lab"})
 
     return steps.once(PROJECT, key, action)

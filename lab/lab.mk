@@ -1,6 +1,6 @@
 # The lab: a real OpenStack on this machine. See doc/source/lab.rst.
 
-LAB := /usr/bin/python3 -m lab
+LAB := $(if $(NOVA),LAB_NOVA=$(NOVA) )/usr/bin/python3 -m lab
 
 .PHONY: lab lab-node lab-nodes lab-prometheus lab-check lab-stop lab-clean \
 	lab-status lab-test lab-whitebox

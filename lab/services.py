@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import config, layout, libvirt_ns, steps
+from lab import config, install, layout, libvirt_ns, steps
 from lab.process import Daemon
 
 PYTHON = "/usr/bin/python3"
@@ -284,7 +284,7 @@ def remove_mount_points() -> None:
 
 def prepare_cloud() -> None:
     """Schemas, keys and the first user; MariaDB serves already."""
-    key = steps.digest(layout.HERE / "constraints.txt")
+    key = steps.digest(install.constraints())
     keystone_files = config_files("keystone.conf")
     owner = ["--keystone-user", "root", "--keystone-group", "root"]
     neutron = ["neutron-db-manage", *config_files("neutron.conf")]
