@@ -218,7 +218,9 @@ def cloud_services() -> list[Daemon]:
         nova_service("nova-scheduler"),
         api("nova", "nova.wsgi.osapi_compute",
             OS_NOVA_CONFIG_DIR=str(layout.ETC),
-            OS_NOVA_CONFIG_FILES=nova_files),
+            OS_NOVA_CONFIG_FILES=nova_files,
+            # Before 32 it would put eventlet under gunicorn's threads.
+            OS_NOVA_DISABLE_EVENTLET_PATCHING="true"),
         nova_compute(),
     ]
 
