@@ -21,7 +21,7 @@ class Step:
     read: Callable[[Path, int], outcome.Outcome]  #: results, exit status
     threads: bool | None = None  #: whether Nova runs on them; None: its choice
     since: int = releases.OLDEST  #: the first release that can do it
-    seconds: int = 1800  #: after which it has failed
+    seconds: int = 3600  #: after which it has failed
 
     @property
     def environment(self) -> dict[str, str]:
