@@ -141,6 +141,14 @@ def _notes(node: Node, snapshot: Snapshot) -> Iterator[str]:
             "What the Placement API counts is not known of every host, and is "
             "not looked at there."
         )
+    if node.unplaced:
+        number = _servers(len(node.unplaced))
+        yield f"Not in the plan: {number} whose record makes no sense."
+    if (unnamed := node.others - len(node.floating)) > 0:
+        yield (
+            f"Not in the plan: {_servers(unnamed)} without a NUMA topology, "
+            "which the file does not name."
+        )
     if not node.closed:
         yield (
             f"{node.name} still takes servers: disable its compute service "
@@ -151,7 +159,9 @@ def _notes(node: Node, snapshot: Snapshot) -> Iterator[str]:
 def _heading(plan: planner.Drain, node: Node) -> str:
     total = len(node.guests) + len(node.floating)
     if not total:
-        return f"{plan.host} is empty: nothing to move."
+        more = node.unplaced or node.others
+        nothing = "has nothing that can be planned for" if more else "is empty"
+        return f"{plan.host} {nothing}: nothing to move."
     if plan.stuck:
         stuck = len(plan.stuck)
         found = "finds" if stuck == 1 else "find"

@@ -26,7 +26,8 @@ set -eu
 
 arrived() { # SERVER HOST
     while
-        task=$(openstack server show -f value -c OS-EXT-STS:task_state "$1")
+        task=$(openstack server show -f value -c OS-EXT-STS:task_state "$1") ||
+            return 1
         test "$task" != None
     do
         sleep 5
@@ -50,7 +51,7 @@ cold() { # SERVER HOST
     arrived "$1" "$2"
     openstack server migration confirm "$1"
     while
-        status=$(openstack server show -f value -c status "$1")
+        status=$(openstack server show -f value -c status "$1") || return 1
         test "$status" = VERIFY_RESIZE
     do
         sleep 5

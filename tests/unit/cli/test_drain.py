@@ -13,6 +13,7 @@ import fastjsonschema
 import pytest
 
 from pinning_filter.cloud.snapshot import Flavor, Provider, Snapshot
+from pinning_filter.fleet.hosts import Unplaced
 from pinning_filter.fleet.offers import Inventory
 from pinning_filter.fleet.servers import Group, GroupPolicy, Server
 from tests.unit.cli import clouds
@@ -259,6 +260,39 @@ def test_an_empty_host_has_nothing_to_move(ask):
     )
     assert answer.out.splitlines()[-1] == "cmp1 is empty: nothing to move."
     assert answer.status == 0
+
+
+def test_who_cannot_be_planned_for_is_counted(ask):
+    snapshot = Snapshot(
+        (
+            clouds.node(
+                "cmp1",
+                FOUR,
+                unplaced=(Unplaced("x", "web", "pinned.2", "it is junk"),),
+                others=2,
+            ),
+            clouds.node("cmp2", FOUR),
+        ),
+        FLAVORS,
+    )
+    answer = ask(snapshot)
+    assert answer.out.splitlines()[1:] == [
+        "Not in the plan: 1 server whose record makes no sense.",
+        "Not in the plan: 2 servers without a NUMA topology, which the file "
+        "does not name.",
+        "cmp1 still takes servers: disable its compute service before the "
+        "first step.",
+        "cmp1 has nothing that can be planned for: nothing to move.",
+    ]
+    assert answer.status == 4
+
+
+def test_the_script_ends_where_the_client_fails(ask, tmp_path):
+    script = ask(in_turn(), "--script").out
+    failing = CLIENT.replace("*task_state*) echo None", "*task_state*) exit 3")
+    done, asked = _run(script, tmp_path, failing)
+    assert done.returncode != 0
+    assert len(asked) == 1
 
 
 #: A client that notes what it is asked, and whose servers arrive at once.
