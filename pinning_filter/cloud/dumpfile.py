@@ -185,7 +185,7 @@ def _write_server(server: Server) -> dict[str, Any]:
         "fixed": server.fixed,
         "stays": server.stays,
         "paused": server.paused,
-        "devices": list(server.devices),
+        "devices": [json.loads(each) for each in server.devices],
         "zone": server.zone,
     }
 
@@ -457,6 +457,9 @@ def _read_server(data: Mapping[str, Any]) -> dict[str, Any]:
         "fixed": data["fixed"],
         "stays": data.get("stays", data["fixed"]),
         "paused": data.get("paused", False),
-        "devices": tuple(data.get("devices", ())),
+        "devices": tuple(
+            json.dumps(each, sort_keys=True)
+            for each in data.get("devices", ())
+        ),
         "zone": data.get("zone"),
     }

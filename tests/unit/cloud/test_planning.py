@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
+
 from pinning_filter.cloud import anonymous, dumpfile, planning
 from pinning_filter.cloud.snapshot import Flavor, Provider, Snapshot
+from pinning_filter.core.errors import InputError
 from pinning_filter.core.strategy import SPREAD
 from pinning_filter.fleet.offers import Inventory
 from pinning_filter.fleet.servers import Group, GroupPolicy, Server
@@ -15,7 +18,8 @@ FLAVORS = (
 )
 DEVICE = json.dumps(
     {"count": 1, "spec": [{"vendor_id": "1"}], "alias_name": "nic",
-     "numa_policy": None}
+     "numa_policy": None},
+    sort_keys=True,
 )
 
 
@@ -87,3 +91,15 @@ def test_a_dump_without_names_is_planned_with_alike():
     text = json.dumps(dumpfile.write(after))
     for name in ("web", "nic", "floats"):
         assert name not in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("count", 0), ("numa_policy", "near"), ("spec", "8086"), ("rp", "x")],
+)
+def test_a_device_that_cannot_be_is_told(key, value):
+    data = json.loads(json.dumps(dumpfile.write(snapshot())))
+    (_, server) = data["hosts"][0]["floating"]
+    server["devices"][0][key] = value
+    with pytest.raises(InputError, match=r"hosts\[0\].floating\[1\].devices"):
+        dumpfile.read(data)
