@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+import traceback
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -50,11 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     upgradecheck.register_cli_options(conf.CONF, commands)
     upgradecheck.CONF = conf.CONF  # as its own main() does
     try:
-        facts = gather.of_cloud(command=words)
+        commands.take(checks.run(gather.of_cloud(command=words)))
     except InputError as error:
         print(f"{_NAME}: {one_line(str(error))}", file=sys.stderr)
         return _ERROR
-    commands.take(checks.run(facts))
+    except Exception:
+        # As oslo.upgradecheck has it: 1 would be a warning.
+        traceback.print_exc()
+        return _ERROR
     return upgradecheck.run(conf.CONF)
 
 

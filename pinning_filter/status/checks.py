@@ -132,7 +132,12 @@ def _flavors(known: Known) -> Iterator[Finding]:
 
 
 def _images(known: Known) -> Iterator[Finding]:
-    taken = [each for each in known.asked if not each.refused]
+    # What a flavor has by itself is not the image's.
+    taken = [
+        each
+        for each in known.asked
+        if not each.refused and not known.fleet.against(each)
+    ]
     yield from flavors.images(taken, known.facts.images or {}, known.fleet)
 
 

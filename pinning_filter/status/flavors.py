@@ -147,7 +147,7 @@ def images(
 ) -> Iterator[Finding]:
     """Images that contradict flavors, or that no host takes with any.
 
-    :param flavors: those that Nova takes by themselves.
+    :param flavors: those that Nova and some host take by themselves.
     :param properties: image -> its properties.
     """
     for image, given in sorted(properties.items()):

@@ -84,6 +84,16 @@ def test_another_reason_is_told():
     )
 
 
+def test_an_image_is_not_blamed_for_a_flavor_that_fits_nowhere():
+    wide = clouds.Flavor("wide", 9, 1024, 1, clouds.DEDICATED)
+    cloud = dataclasses.replace(CLOUD, flavors=(wide,))
+    facts = dataclasses.replace(
+        WHOLE, snapshot=cloud, images={"i": {"hw_cpu_policy": "dedicated"}}
+    )
+    found = run(facts)
+    assert (found["flavors"][0], found["images"]) == ("warning", ("ok", []))
+
+
 def test_the_multiplier_of_an_aggregate_is_read():
     metadata = {"pinning_weight_multiplier": "much"}
     (node,) = CLOUD.nodes
