@@ -13,10 +13,6 @@ Nova itself calls meanwhile on the compute node:
   the driver says of the host (``get_available_resource``) and the counting of
   all guests (``_update_usage_from_instances``).
 
-Beside that, what it costs to look for running guests that Nova does not know
-(``pinning_filter.compute.orphans``), which each claim and each report does:
-where Nova knows all, and where it knows none.
-
 CPU time of the thread that does it. Databases, the Placement API and libvirt
 are Nova's test fixtures, the same for both; the first two run in that same
 thread, where real ones run elsewhere, so what is the compute node's own is
@@ -46,7 +42,6 @@ from pinning_filter.demo import services  # before Nova: it chooses threads
 from nova import context
 from nova.compute import claims
 
-from pinning_filter.compute import orphans
 from pinning_filter.core import synthetic
 from pinning_filter.core.host import Host
 from pinning_filter.demo import cloud as demo_cloud
@@ -57,8 +52,6 @@ VCPUS = 4
 #: At most so many times what a build costs with Nova's driver.
 BAR = 1.0
 DRIVERS = {"ours": services.OUR_DRIVER, "stock": services.STOCK_DRIVER}
-#: Milliseconds that a look for unknown guests may take, whoever they are.
-LOOK_BAR = 50.0
 #: What a build consists of; and what of that is timed on its own.
 STEPS = ("claim", "XML", "report")
 PARTS = ("NUMA test", "resources", "usage")
@@ -166,25 +159,6 @@ class Computes:
         manager.update_available_resource(context.get_admin_context())
 
 
-    def look(self, rounds: int) -> dict[str, float]:
-        """CPU milliseconds of a look for guests that Nova does not know."""
-        tracker = self._cloud.services.computes["ours"].manager.rt
-        node = tracker.compute_nodes["ours"]
-        known, found = tracker.tracked_instances, {}
-        for name, tracked in (("all known", known), ("none known", set())):
-            tracker.tracked_instances = tracked
-            turns = []
-            for _ in range(rounds):
-                start = time.thread_time()
-                with orphans.counted(tracker, node) as (_, held):
-                    turns.append(time.thread_time() - start)
-                if len(held) != len(known) - len(tracked):
-                    raise SystemExit(f"{name}: {len(held)} were found")
-            found[name] = statistics.median(turns) * 1e3
-        tracker.tracked_instances = known
-        return found
-
-
 def _machine() -> Host:
     return synthetic.host(HOST)
 
@@ -260,12 +234,6 @@ def show(results: dict[str, Any], write: Callable[[str], Any]) -> None:
         ratio = results["ratio"][name]
         missed = "" if ratio <= BAR else "  missed"
         write(f"\n{text}, ours / stock: {ratio:.2f}, bar {BAR:.1f}{missed}")
-    for name, taken in results["look"].items():
-        missed = "" if taken <= LOOK_BAR else "  missed"
-        write(
-            f"\na look for unknown guests, {name}: {taken:.2f} ms, "
-            f"bar {LOOK_BAR:.0f} ms{missed}"
-        )
     write("\n")
 
 
@@ -293,7 +261,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         results = {"guests": options.guests}
         results |= compare(computes, options.rounds)
-        results["look"] = computes.look(options.rounds)
     if options.json:
         json.dump(results, sys.stdout, indent=2)
         sys.stdout.write("\n")

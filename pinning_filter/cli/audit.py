@@ -150,6 +150,10 @@ examples:
     ) -> tuple[list[str], list[list[Any]]]:
         """Look, look again, and a row for each finding of both."""
         if parsed_args.what_if:
+            if parsed_args.observe or parsed_args.observed:
+                raise InputError(
+                    "--what-if goes with neither --observe nor --observed"
+                )
             return self._what_if(parsed_args)
         if parsed_args.flavor:
             raise InputError("--flavor goes with --what-if")

@@ -197,6 +197,16 @@ def test_a_flavor_to_count(ask):
     assert "--flavor: 'plain' pins no vCPUs" in answer.err
 
 
+@pytest.mark.parametrize("more", [["--observe"], ["--observed", "x.json"]])
+def test_what_it_does_not_go_with(ask, more):
+    answer = ask((two(),), "cpu_dedicated_set=0-6", more=more)
+    assert (answer.status, answer.err) == (
+        2,
+        "pinning-filter: --what-if goes with neither --observe nor "
+        "--observed\n",
+    )
+
+
 def test_names_of_tenants_cannot_write_on_the_terminal(ask):
     node = two()
     guests = [
