@@ -14,7 +14,7 @@ from pinning_filter.audit import books, joined
 from pinning_filter.audit.findings import Finding, Severity
 from pinning_filter.audit.observation import Observation
 from pinning_filter.cli import node_audit, progress, what_if
-from pinning_filter.cli.inputs import arguments
+from pinning_filter.cli.inputs import arguments, flavors
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import node as node_inputs
 from pinning_filter.cli.inputs import what_if as what_if_inputs
@@ -110,14 +110,8 @@ examples:
             "stays as it is, and vcpu_pin_set is taken to go where a set is "
             "given",
         )
-        parser.add_argument(
-            "--flavor",
-            type=arguments.given,
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="with --what-if: a pinned flavor to count; may be repeated; "
-            "default: those that guests have, or all of them if none has any",
+        flavors.add_flavor_argument(
+            parser, "with --what-if: a pinned flavor to count"
         )
         parser.add_argument(
             "--observe",

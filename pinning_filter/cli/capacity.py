@@ -10,8 +10,8 @@ from typing import Any
 
 from pinning_filter.cli import progress
 from pinning_filter.cli.columns import ByCell, MemoryByCell
-from pinning_filter.cli.inputs import arguments, flavors
 from pinning_filter.cli.inputs import cloud as cloud_inputs
+from pinning_filter.cli.inputs import flavors
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cli.output import Lister, Status, for_people
 from pinning_filter.cloud.room import room_by_flavor
@@ -81,15 +81,7 @@ examples:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Which flavors, and which cloud."""
-        parser.add_argument(
-            "--flavor",
-            type=arguments.given,
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="a pinned flavor of the cloud; may be repeated; default: "
-            "those that guests have, or all of them if none has any",
-        )
+        flavors.add_flavor_argument(parser)
         parser.add_argument(
             "--total",
             action="store_true",

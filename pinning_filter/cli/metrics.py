@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pinning_filter.cli.inputs import arguments
+from pinning_filter.cli.inputs import arguments, flavors
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.output import Command, Status, to_stdout, warn, written
 from pinning_filter.cloud import flavors as cloud_flavors
@@ -96,14 +96,8 @@ examples:
             help="also series of each host; may be repeated. The manual says "
             "how many series each kind costs",
         )
-        parser.add_argument(
-            "--flavor",
-            type=arguments.given,
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="a pinned flavor to count room for; may be repeated; "
-            "default: all of the cloud",
+        flavors.add_flavor_argument(
+            parser, "a pinned flavor to count room for", "all of the cloud"
         )
         parser.add_argument(
             "--allocations",

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import argparse
 
+from pinning_filter.cli.inputs import arguments
 from pinning_filter.cli.inputs import cloud as cloud_inputs
 from pinning_filter.cli.inputs import guest as guest_inputs
 from pinning_filter.cloud import flavors as cloud_flavors
 from pinning_filter.cloud.snapshot import Snapshot
 from pinning_filter.core.errors import InputError
 from pinning_filter.core.request import Request
+
+
+def add_flavor_argument(
+    parser: argparse.ArgumentParser,
+    what: str = "a pinned flavor to count",
+    default: str = "those that guests have, or all of them if none has any",
+) -> None:
+    """``--flavor``, any number of times.
+
+    :param what: what one of them is for.
+    :param default: which are taken if none is given.
+    """
+    parser.add_argument(
+        "--flavor",
+        type=arguments.given,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"{what}; may be repeated; default: {default}",
+    )
 
 
 def wanted(
