@@ -255,8 +255,10 @@ Of the hosts that a guest fits, those are then put last whose guests would take
 more pCPUs than are free on the others, should the host fail with this guest on
 it. A host is put last, not refused: where nothing else fits, the guest goes
 there. It makes a difference where hosts are of several sizes; where they are
-all alike, PinningWeigher mostly keeps such room without it. Read by
-nova-scheduler only.
+all alike, PinningWeigher mostly keeps such room without it.
+
+Off by default, since a cloud that is nearly full then takes in fewer guests.
+Read by nova-scheduler only.
 """,
 )
 
