@@ -53,6 +53,8 @@ class Filtered:
     #: (name of a filter, how many hosts it was given), in their order, the
     #: last time that they were asked.
     given: list[tuple[str, int]] = dataclasses.field(default_factory=list)
+    #: How many hosts passed all of them, and were taken by others since.
+    left: int = 0
     #: Host and node -> why PinningFilter refused it. Of several servers each
     #: is offered what those before have left, so these add up.
     refusals: dict[tuple[str, str], Refusal] = dataclasses.field(
@@ -62,9 +64,9 @@ class Filtered:
     unoffered: list[Refusal] = dataclasses.field(default_factory=list)
 
     def removed(self) -> collections.Counter[str]:
-        """How many hosts each filter removed, if none is left."""
+        """How many hosts each filter removed."""
         removed: collections.Counter[str] = collections.Counter()
-        left = 0
+        left = self.left
         for name, number in reversed(self.given):
             removed[name] += number - left
             left = number
@@ -93,10 +95,10 @@ def sentence(
 
 def code(found: Filtered) -> Code:
     """What was missing, in a word: what the sentence begins with."""
-    refusals = [*found.refusals.values()] or found.unoffered
+    refusals = found.unoffered or [*found.refusals.values()]
     if refusals:
         return summary.reasons(refusals)[0].fact.code
-    return Code.OTHER_FILTER if found.given else Code.CANDIDATES
+    return Code.OTHER_FILTER if found.removed() else Code.CANDIDATES
 
 
 def install() -> None:
@@ -130,11 +132,15 @@ def _filtering(original: Callable[..., Any]) -> Callable[..., Any]:
     def get_filtered_objects(
         self: Any, host_filters: Any, objs: Any, spec_obj: Any, index: int = 0
     ) -> Any:
-        if getattr(spec_obj, "numa_topology", None):
-            filtered(spec_obj).given.clear()
-            for each in host_filters:
-                _count(each)
-        return original(self, host_filters, objs, spec_obj, index)
+        if not getattr(spec_obj, "numa_topology", None):
+            return original(self, host_filters, objs, spec_obj, index)
+        kept = filtered(spec_obj)
+        kept.given.clear()
+        for each in host_filters:
+            _count(each)
+        passed = original(self, host_filters, objs, spec_obj, index)
+        kept.left = len(passed or ())
+        return passed
 
     return get_filtered_objects
 
@@ -208,7 +214,7 @@ def _reason(scheduler: Any, context: Any, spec: Any, refused: Any) -> str:
             return ""
         request = guest_topology.request_from_nova(spec.numa_topology)
         kept = filtered(spec)
-        if kept.given:
+        if kept.given and not kept.left:
             text = sentence(request, kept)
         else:
             kept.unoffered = _unoffered(scheduler, spec)
@@ -239,7 +245,7 @@ _asking = threading.Semaphore()
 
 
 def _unoffered(scheduler: Any, spec: objects.RequestSpec) -> list[Refusal]:
-    """Why the Placement API has no candidate, by what it knows of hosts."""
+    """Why the Placement API has no room, by what it knows of hosts."""
     until = time.monotonic() + TIMEOUT
     if not _asking.acquire(timeout=TIMEOUT):
         return []

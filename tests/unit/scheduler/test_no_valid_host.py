@@ -37,6 +37,15 @@ class NothingFilter(filters.BaseHostFilter):
         return False
 
 
+class EveryFilter(filters.BaseHostFilter):
+    """Refuses no host."""
+
+    RUN_ON_REBUILD = False
+
+    def host_passes(self, host_state, filter_properties):
+        return True
+
+
 def other(kind):
     return f"{__name__}.{kind.__name__}"
 
@@ -99,6 +108,37 @@ def test_of_several_hosts_that_were_filled_before_count_too(
         "needed in one NUMA cell, the best of 4 hosts has 0."
     )
     assert running.placement_client.claimed == before
+
+
+@pytest.mark.parametrize(
+    ("offered", "text", "code"),
+    [
+        (
+            [Offer({"PCPU": Inventory(4, used=4)}, frozenset())],
+            f"{TWO}2 PCPU are needed on one host, 1 host has 0 free.",
+            Code.RESOURCE,
+        ),
+        ([], "There are not enough hosts available.", Code.CANDIDATES),
+    ],
+    ids=["its books say why", "it does not answer"],
+)
+def test_hosts_that_others_took_in_the_meantime(
+    nodes, monkeypatch, offered, text, code
+):
+    """All filters are passed, and the Placement API takes no claim."""
+    running = scheduler(nodes[1::2], monkeypatch, other(EveryFilter))
+    monkeypatch.setattr(
+        running.placement_client, "claim_resources", lambda *args, **_: False
+    )
+    monkeypatch.setattr(placement_offers, "of", lambda *args: offered)
+    monkeypatch.setattr(
+        placement_request,
+        "alternatives",
+        lambda spec: [Resources({"PCPU": 2})],
+    )
+    spec = request(2)
+    assert refused(running, spec) == text
+    assert no_valid_host.code(no_valid_host.filtered(spec)) is code
 
 
 def test_it_can_be_turned_off(nodes, monkeypatch):
@@ -184,3 +224,9 @@ def test_it_is_gone_when_it_is_taken_out(nodes, monkeypatch):
 )
 def test_what_each_filter_removed(given, removed):
     assert Filtered(given).removed() == removed
+
+
+def test_who_is_left_was_not_removed():
+    assert Filtered([("A", 3), ("B", 2)], left=1).removed() == {
+        "A": 1, "B": 1,
+    }
