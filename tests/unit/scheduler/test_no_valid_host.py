@@ -9,7 +9,7 @@ from nova import conf, exception
 from nova.scheduler import filters, manager
 
 from pinning_filter import opts
-from pinning_filter.core.refusal import Code
+from pinning_filter.core.refusal import Code, Fact, Refusal
 from pinning_filter.fleet.offers import Inventory, Offer, Resources
 from pinning_filter.nova import placement_request
 from pinning_filter.scheduler import no_valid_host, placement_offers
@@ -111,19 +111,18 @@ def test_of_several_hosts_that_were_filled_before_count_too(
 
 
 @pytest.mark.parametrize(
-    ("offered", "text", "code"),
+    ("offered", "text"),
     [
         (
             [Offer({"PCPU": Inventory(4, used=4)}, frozenset())],
             f"{TWO}2 PCPU are needed on one host, 1 host has 0 free.",
-            Code.RESOURCE,
         ),
-        ([], "There are not enough hosts available.", Code.CANDIDATES),
+        ([], "There are not enough hosts available."),
     ],
     ids=["its books say why", "it does not answer"],
 )
 def test_hosts_that_others_took_in_the_meantime(
-    nodes, monkeypatch, offered, text, code
+    nodes, monkeypatch, offered, text
 ):
     """All filters are passed, and the Placement API takes no claim."""
     running = scheduler(nodes[1::2], monkeypatch, other(EveryFilter))
@@ -136,9 +135,7 @@ def test_hosts_that_others_took_in_the_meantime(
         "alternatives",
         lambda spec: [Resources({"PCPU": 2})],
     )
-    spec = request(2)
-    assert refused(running, spec) == text
-    assert no_valid_host.code(no_valid_host.filtered(spec)) is code
+    assert refused(running, request(2)) == text
 
 
 def test_it_can_be_turned_off(nodes, monkeypatch):
@@ -224,6 +221,26 @@ def test_it_is_gone_when_it_is_taken_out(nodes, monkeypatch):
 )
 def test_what_each_filter_removed(given, removed):
     assert Filtered(given).removed() == removed
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        (Filtered([("A", 3)]), Code.OTHER_FILTER),
+        (Filtered([("A", 3)], left=3), Code.CANDIDATES),
+        (
+            Filtered(
+                [("A", 3)],
+                left=3,
+                unoffered=[Refusal((Fact(Code.RESOURCE, 2, 0, "PCPU"),))],
+            ),
+            Code.RESOURCE,
+        ),
+    ],
+    ids=["another filter", "others were quicker", "as the books say"],
+)
+def test_what_was_missing_in_a_word(found, code):
+    assert no_valid_host.code(found) is code
 
 
 def test_who_is_left_was_not_removed():
