@@ -9,6 +9,7 @@ import contextlib
 import datetime
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from nova import context, objects
@@ -152,7 +153,8 @@ class Guests:
             return _unplaced(instance, why)
         fitted = guest_topology.request_from_nova(topology)
         request = self._asked(instance)
-        if request is None or len(request.cells) != len(fitted.cells):
+        if request is None or _vcpus(request) != _vcpus(fitted):
+            # While it is resized, the other end has what it had before.
             request = fitted
         placed = tuple(
             CellPlacement(
@@ -197,6 +199,10 @@ class Guests:
                     hardware.numa_get_constraints(flavor, instance.image_meta)
                 )
         return self._known[key]
+
+
+def _vcpus(request: Request) -> list[AbstractSet[int]]:
+    return [cell.vcpus for cell in request.cells]
 
 
 def _unplaced(instance: objects.Instance, why: str) -> Unplaced:
