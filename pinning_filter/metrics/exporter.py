@@ -11,11 +11,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 import gzip
-import http.server
 import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Iterable
+
+# By name: loading Nova 29 puts eventlet's own module at ``http.server``.
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client.core import Metric
 from prometheus_client.exposition import gzip_accepted
@@ -101,8 +103,8 @@ class Exporter:
 
 def _server(
     host: str, port: int, exporter: Exporter
-) -> http.server.ThreadingHTTPServer:
-    class Server(http.server.ThreadingHTTPServer):
+) -> ThreadingHTTPServer:
+    class Server(ThreadingHTTPServer):
         address_family = (
             socket.AF_INET6 if _is_ipv6(host) else socket.AF_INET
         )
@@ -123,7 +125,7 @@ def _is_ipv6(host: str) -> bool:
         return False
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     """One scrape."""
 
     timeout = _PATIENCE
