@@ -111,7 +111,7 @@ def _contradiction(
             f"held by {who}",
         )
     if kind is conflicts.Kind.OUTSIDE:
-        dedicated = frozenset[int]().union(*(c.dedicated for c in host.cells))
+        dedicated = host.dedicated
         return (
             Code.PCPU_NOT_DEDICATED,
             f"pCPUs of {cpuset.format(dedicated) or 'none'}",

@@ -97,9 +97,7 @@ def _nodes(cells: Mapping[int, frozenset[int]]) -> str:
 
 def _settings(node: Node, host: Host, seen: Observation) -> Iterator[Finding]:
     """nova.conf there, against what the compute node reported."""
-    reported = frozenset[int]().union(
-        *(cell.dedicated for cell in host.cells)
-    )
+    reported = host.dedicated
     if reported != seen.settings.dedicated:
         yield Finding(
             Code.SETTINGS_DIFFER, node.name,

@@ -148,7 +148,7 @@ def _sets(
     Where both are the same, ``vcpu_pin_set`` says so or nothing does: then
     the other set is not said anywhere, and ``vcpu_pin_set`` has to go.
     """
-    dedicated = frozenset[int]().union(*(c.dedicated for c in host.cells))
+    dedicated = host.dedicated
     shared = frozenset[int]().union(*(c.shared for c in host.cells))
     if change.dedicated is None and change.shared is None:
         return dedicated, shared
@@ -215,7 +215,7 @@ def _placed_anew(
     broken: Sequence[tuple[Guest, list[str]]],
     strategy: Strategy,
 ) -> tuple[Host, list[Server]]:
-    dedicated = frozenset[int]().union(*(c.dedicated for c in host.cells))
+    dedicated = host.dedicated
     refusals: dict[int, Refusal | None] = {}
     largest_first = sorted(
         range(len(broken)), key=lambda each: -broken[each][0].pcpus
@@ -228,15 +228,14 @@ def _placed_anew(
             refusals[each] = None
             host = usage.add(host, found)
     return host, [
-        Server(guest, _taken(guest) - dedicated, tuple(why), refusals[each])
+        Server(
+            guest,
+            guest.placement.taken - dedicated,
+            tuple(why),
+            refusals[each],
+        )
         for each, (guest, why) in enumerate(broken)
     ]
-
-
-def _taken(guest: Guest) -> frozenset[int]:
-    return frozenset[int]().union(
-        *(placed.taken for placed in guest.placement.cells)
-    )
 
 
 def _resources(node: Node, before: Host, after: Host) -> list[Resource]:

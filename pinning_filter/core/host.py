@@ -190,6 +190,11 @@ class Host(NamedTuple):
         )
 
     @property
+    def dedicated(self) -> frozenset[int]:
+        """Its pCPUs that are open to pinning, of all cells."""
+        return frozenset[int]().union(*(cell.dedicated for cell in self.cells))
+
+    @property
     def free_pcpus(self) -> int:
         """How many dedicated pCPUs no guest is pinned to."""
         return sum(len(cell.free) for cell in self.cells)

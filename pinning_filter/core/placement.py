@@ -55,6 +55,11 @@ class Placement(NamedTuple):
         )
 
     @property
+    def taken(self) -> frozenset[int]:
+        """The pCPUs of all cells, as :attr:`CellPlacement.taken` has them."""
+        return frozenset[int]().union(*(cell.taken for cell in self.cells))
+
+    @property
     def reserved(self) -> frozenset[int]:
         """pCPUs kept for emulator threads."""
         return frozenset().union(*(cell.reserved for cell in self.cells))

@@ -24,9 +24,7 @@ class Machine(fakelibvirt.HostInfo):
         self.pcpus = frozenset[int]().union(
             *(core for cell in host.cells for core in cell.siblings)
         )
-        self.dedicated = frozenset[int]().union(
-            *(cell.dedicated for cell in host.cells)
-        )
+        self.dedicated = host.dedicated
         self.shared = frozenset[int]().union(
             *(cell.shared for cell in host.cells)
         )

@@ -47,9 +47,9 @@ def crowded(
             for core in cell.siblings
             for pcpu in core
         }
-        taken = [(guest, _taken(guest)) for guest in guests]
+        taken = [(guest, guest.placement.taken) for guest in guests]
         for guest in isolated:
-            mine = _taken(guest)
+            mine = guest.placement.taken
             idle = frozenset[int]().union(
                 *(core_of.get(pcpu, frozenset()) for pcpu in mine)
             )
@@ -59,12 +59,6 @@ def crowded(
                 if other.id != guest.id and (beside := its & (idle - mine))
             ]
     return found
-
-
-def _taken(guest: Guest) -> frozenset[int]:
-    return frozenset[int]().union(
-        *(placed.taken for placed in guest.placement.cells)
-    )
 
 
 def occupied(host: Host, guests: Iterable[Guest]) -> frozenset[int]:

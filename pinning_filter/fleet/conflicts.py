@@ -57,7 +57,7 @@ class Conflict(NamedTuple):
 
 def of(host: Host, guests: Sequence[Guest]) -> list[Conflict]:
     """Every conflict, by CPU: those of the same guests together."""
-    dedicated = frozenset[int]().union(*(c.dedicated for c in host.cells))
+    dedicated = host.dedicated
     holders: dict[int, list[str]] = collections.defaultdict(list)
     for guest in guests:
         for placed in guest.placement.cells:
