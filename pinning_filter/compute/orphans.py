@@ -109,8 +109,7 @@ def counted(
         return
     held: Held = {}
     try:
-        known = {*tracker.tracked_instances, *tracker.tracked_migrations, *but}
-        if guests := orphans.running(known):
+        if guests := orphans.running(known(tracker) | but):
             topology = objects.NUMATopology.obj_from_db_obj(text)
             if held := pcpus_of(guests, topology):
                 compute_node.numa_topology = _pinned(topology, held)
@@ -123,6 +122,13 @@ def counted(
     finally:
         if held:
             compute_node.numa_topology = text
+
+
+def known(tracker: resource_tracker.ResourceTracker) -> frozenset[str]:
+    """UUIDs of the servers and moves that Nova counts on the compute node."""
+    return frozenset(
+        (*tracker.tracked_instances, *tracker.tracked_migrations)
+    )
 
 
 def pcpus_of(

@@ -28,6 +28,7 @@ from pinning_filter.audit.observation import (
     Observer,
     configured,
 )
+from pinning_filter.compute import orphans
 from pinning_filter.core.text import one_line
 from pinning_filter.kernel.files import HERE, Roots
 from pinning_filter.nova import around
@@ -131,5 +132,5 @@ def _when_all_are_counted(
 ) -> Iterator[None]:
     watch = getattr(tracker.driver, "watch", None)
     if watch is not None:
-        watch.known = {*tracker.tracked_instances, *tracker.tracked_migrations}
+        watch.known = orphans.known(tracker)
     yield
