@@ -17,7 +17,7 @@ from cliff import app, commandmanager
 
 from pinning_filter.cli.output import Status, refuse, to_stdout
 from pinning_filter.core.errors import InputError
-from pinning_filter.nova import releases
+from pinning_filter.nova import loading
 
 _DESCRIPTION = """\
 CPU pinning for OpenStack Nova: what fits where, and why not.
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names have letters that the terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
-    releases.keep_eventlet_out()
+    loading.without_services()
     # A command does not live long, and loading Nova makes no garbage.
     gc.set_threshold(50_000, 20, 20)
     # Of a library that Nova's libraries load, and of use to nobody here.

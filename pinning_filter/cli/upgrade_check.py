@@ -17,7 +17,7 @@ from oslo_upgradecheck import upgradecheck
 
 from pinning_filter.core.errors import InputError
 from pinning_filter.core.text import one_line
-from pinning_filter.nova import releases
+from pinning_filter.nova import loading
 from pinning_filter.status.findings import DATABASES, Level, Result
 
 _CODES = {
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 for success, 1 for warnings, 2 for failures, 255 if there is no result.
     """
-    releases.keep_eventlet_out()
+    loading.without_services()
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     logging.basicConfig(format=f"{_NAME}: %(message)s", level=logging.WARNING)
     # oslo.versionedobjects logs what it raises; once will do.

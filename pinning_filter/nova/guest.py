@@ -23,7 +23,7 @@ from nova.virt import hardware
 from pinning_filter.core.errors import InputError, Invalid
 from pinning_filter.core.request import Request
 from pinning_filter.libvirt.domain import Settings
-from pinning_filter.nova import guest_topology, limits, releases
+from pinning_filter.nova import guest_topology, limits, loading
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def specs(
     for key, value in given.items():
         limits.check(f"{what} {key}", key, value)
         with complaints(f"{what} {key}={value}"):
-            releases.extra_spec_validators().validate(key, value)
+            loading.extra_spec_validators().validate(key, value)
     return dict(given)
 
 
@@ -102,7 +102,7 @@ def ignored(
 def _is_spec(key: str) -> bool:
     return any(
         re.fullmatch(known.name_regex, key)
-        for known in releases.extra_spec_validators().VALIDATORS.values()
+        for known in loading.extra_spec_validators().VALIDATORS.values()
     )
 
 

@@ -14,8 +14,6 @@ import functools
 import importlib.util
 import inspect
 import os
-import sys
-import types
 import warnings
 from collections.abc import Iterator
 from importlib import metadata
@@ -123,32 +121,6 @@ def claims_count_devices() -> bool:
     return major() >= 34
 
 
-@functools.cache
-def extra_spec_validators() -> types.ModuleType:
-    """What Nova's API checks extra specs with, without the rest of the API.
-
-    Its package imports the whole API with the database layer, a second and a
-    half that these few modules have no use for. So they are imported with an
-    empty package in its place, which is gone afterwards. Goes where Nova's
-    package is light.
-    """
-    name = "nova.api.validation"
-    if name not in sys.modules:
-        found = importlib.util.find_spec("nova.api")
-        assert found is not None and found.submodule_search_locations
-        package = types.ModuleType(name)
-        package.__path__ = [
-            os.path.join(path, "validation")
-            for path in found.submodule_search_locations
-        ]
-        sys.modules[name] = package
-        try:
-            return importlib.import_module(f"{name}.extra_specs.validators")
-        finally:
-            del sys.modules[name]
-    return importlib.import_module(f"{name}.extra_specs.validators")
-
-
 # How Nova's services run in a process, and in its test fixtures.
 
 #: Nova's own switch between threads ("true") and eventlet ("false").
@@ -187,18 +159,6 @@ def reads_concurrency_early() -> bool:
     from nova import monkey_patch
 
     return hasattr(monkey_patch, "_get_concurrency_from_config")
-
-
-def keep_eventlet_out() -> None:
-    """For a program that runs no service, before it imports Nova.
-
-    Else Nova's API code replaces parts of the standard library as soon as it
-    is imported, and complains if that is too late. Goes with 31. Nova's
-    libraries import eventlet on every release, which need not replace the
-    resolver of names for that.
-    """
-    os.environ.setdefault(THREADS_SWITCH, "true")
-    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 
 def on_threads() -> bool:
