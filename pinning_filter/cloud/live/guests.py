@@ -1,4 +1,4 @@
-"""The servers of one cell (v2), from Nova's objects, and where they sit.
+"""The servers of one cell (v2), and where they sit.
 
 Runs within a context that points at the cell's database.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import re
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -17,7 +16,7 @@ from nova.db.main import api as main_db
 from nova.db.main import models
 from nova.virt import hardware
 
-from pinning_filter.cloud.live import movable
+from pinning_filter.cloud.live import movable, rows
 from pinning_filter.core.host import Host
 from pinning_filter.core.placement import CellPlacement, Placement
 from pinning_filter.core.request import Request
@@ -26,46 +25,8 @@ from pinning_filter.fleet.hosts import Guest, Unplaced
 from pinning_filter.fleet.servers import Server
 from pinning_filter.nova import guest_topology
 
-#: Servers read at a time.
-_AT_ONCE = 1000
-#: Of a server that is a guest, what is read beside its own row.
-BESIDE = ["flavor", "numa_topology", "system_metadata", "pci_requests"]
 #: As the state of a server is called that has a domain.
 _RUNNING = ("active", "paused", "rescued")
-
-
-def instances(
-    cell_context: context.RequestContext,
-) -> Iterator[objects.Instance]:
-    """Every server, a few at a time; without a host those that are built,
-    that failed, or that are shelved."""
-    marker = None
-    while True:
-        try:
-            found = _batch(cell_context, marker, BESIDE)
-        except Exception:
-            # A row of it is junk. Each is read by itself, when it is asked.
-            found = _batch(cell_context, marker, [])
-        yield from found
-        if len(found) < _AT_ONCE:
-            return
-        marker = found[-1].uuid
-
-
-def _batch(
-    cell_context: context.RequestContext,
-    marker: str | None,
-    beside: list[str],
-) -> objects.InstanceList:
-    return objects.InstanceList.get_by_filters(
-        cell_context,
-        {"deleted": False},
-        sort_keys=["uuid"],
-        sort_dirs=["asc"],
-        limit=_AT_ONCE,
-        marker=marker,
-        expected_attrs=beside,
-    )
 
 
 def changed(cell_context: context.RequestContext, since: str) -> set[str]:
@@ -120,7 +81,7 @@ class Guests:
 
     def read(
         self,
-        instance: objects.Instance,
+        server: rows.Row,
         host: Host | None,
         topology: objects.InstanceNUMATopology | None = None,
     ) -> Guest | Unplaced | Server:
@@ -130,29 +91,29 @@ class Guests:
         """
         try:
             return self._read(
-                instance, host, topology or instance.numa_topology
+                server, host, topology or server.numa_topology
             )
         except Exception as error:
             # One bad row must not cost the others, whatever is wrong with it.
             reason = one_line(str(error))[:100]
-            return _unplaced(instance, f"its record cannot be read: {reason}")
+            return _unplaced(server, f"its record cannot be read: {reason}")
 
     def _read(
         self,
-        instance: objects.Instance,
+        server: rows.Row,
         host: Host | None,
         topology: objects.InstanceNUMATopology | None,
     ) -> Guest | Unplaced | Server:
         if topology is None:
-            return Server(instance.uuid, **_movable(instance))
+            return Server(server.uuid, **_movable(server))
         if host is None:
-            return _unplaced(instance, "the host reports no NUMA cells")
+            return _unplaced(server, "the host reports no NUMA cells")
         cells = {cell.id: cell for cell in host.cells}
         if gone := {cell.id for cell in topology.cells} - cells.keys():
             why = f"the host has no NUMA cell {min(gone)}"
-            return _unplaced(instance, why)
+            return _unplaced(server, why)
         fitted = guest_topology.request_from_nova(topology)
-        request = self._asked(instance)
+        request = self._asked(server)
         if request is None or _vcpus(request) != _vcpus(fitted):
             # While it is resized, the other end has what it had before.
             request = fitted
@@ -169,34 +130,26 @@ class Guests:
             )
         )
         return Guest(
-            id=instance.uuid,
+            id=server.uuid,
             request=request,
             placement=Placement(request, placed),
-            runs=instance.vm_state in _RUNNING and not instance.task_state,
-            **_movable(instance),
+            runs=server.vm_state in _RUNNING and not server.task_state,
+            **_movable(server),
         )
 
-    def _asked(self, instance: objects.Instance) -> Request | None:
+    def _asked(self, server: rows.Row) -> Request | None:
         """What was asked for at first, page sizes such as "large" included;
         None if Nova no longer takes it.
         """
-        flavor = instance.flavor
-        key = (
-            flavor.vcpus,
-            flavor.memory_mb,
-            frozenset(flavor.extra_specs.items()),
-            frozenset(
-                (name, value)
-                for name, value in instance.system_metadata.items()
-                if name.startswith("image_")
-            ),
-        )
+        key = server.asks
         if key not in self._known:
             self._known[key] = None
             # Extra specs that Nova no longer takes, say.
             with contextlib.suppress(Exception):
                 self._known[key] = guest_topology.request_from_nova(
-                    hardware.numa_get_constraints(flavor, instance.image_meta)
+                    hardware.numa_get_constraints(
+                        server.flavor, server.image_meta
+                    )
                 )
         return self._known[key]
 
@@ -205,20 +158,20 @@ def _vcpus(request: Request) -> list[AbstractSet[int]]:
     return [cell.vcpus for cell in request.cells]
 
 
-def _unplaced(instance: objects.Instance, why: str) -> Unplaced:
+def _unplaced(server: rows.Row, why: str) -> Unplaced:
     flavor = ""
     with contextlib.suppress(Exception):
-        flavor = instance.flavor.name
-    return Unplaced(instance.uuid, instance.display_name or "", flavor, why)
+        flavor = server.flavor.name
+    return Unplaced(server.uuid, server.name, flavor, why)
 
 
-def _movable(instance: objects.Instance) -> dict[str, Any]:
+def _movable(server: rows.Row) -> dict[str, Any]:
     """What planning a move takes to know of a server."""
     return {
-        "name": instance.display_name or "",
-        "flavor": instance.flavor.name,
-        "fixed": movable.fixed(instance),
-        "stays": movable.stays(instance),
-        "paused": instance.vm_state == "paused",
-        "devices": movable.devices(instance),
+        "name": server.name,
+        "flavor": server.flavor.name,
+        "fixed": movable.fixed(server),
+        "stays": movable.stays(server),
+        "paused": server.vm_state == "paused",
+        "devices": movable.devices(server),
     }

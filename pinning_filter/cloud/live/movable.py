@@ -8,12 +8,12 @@ services, versions and hypervisors, is not asked here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from nova import objects
 from nova.virt import hardware
 
+from pinning_filter.cloud.live import rows
 from pinning_filter.nova import releases
 
 #: States that Nova migrates a server in: live, and cold.
@@ -22,34 +22,34 @@ _COLD = ("active", "stopped")
 _ACCELERATORS = "accel:device_profile"
 
 
-def stays(instance: objects.Instance) -> str:
+def stays(server: rows.Row) -> str:
     """Why it cannot be migrated at all, as a clause; empty: it can."""
-    if instance.task_state:
-        return f"it is {instance.task_state}"
-    if instance.vm_state not in {*_LIVE, *_COLD}:
-        return f"it is {instance.vm_state}"
-    if _ACCELERATORS in instance.flavor.extra_specs:
+    if server.task_state:
+        return f"it is {server.task_state}"
+    if server.vm_state not in {*_LIVE, *_COLD}:
+        return f"it is {server.vm_state}"
+    if _ACCELERATORS in server.flavor.extra_specs:
         return "it has accelerators"
-    if instance.vm_state not in _COLD and (why := _not_live(instance)):
-        return f"it is {instance.vm_state}, and {why}"
+    if server.vm_state not in _COLD and (why := _not_live(server)):
+        return f"it is {server.vm_state}, and {why}"
     return ""
 
 
-def fixed(instance: objects.Instance) -> str:
+def fixed(server: rows.Row) -> str:
     """Why it cannot be migrated live, as a clause; empty: it can."""
-    if instance.vm_state not in _LIVE:
-        return f"it is {instance.vm_state}"
-    return stays(instance) or _not_live(instance)
+    if server.vm_state not in _LIVE:
+        return f"it is {server.vm_state}"
+    return stays(server) or _not_live(server)
 
 
-def _not_live(instance: objects.Instance) -> str:
+def _not_live(server: rows.Row) -> str:
     """What of the server itself stands against it."""
-    for request in _requests(instance):
+    for request in server.pci_requests:
         if request.source == request.FLAVOR_ALIAS and (
             not releases.is_live_migratable(request)
         ):
             return "it has PCI devices"
-    flavor, image = instance.flavor, instance.image_meta
+    flavor, image = server.flavor, server.image_meta
     if hardware.get_vtpm_constraint(flavor, image) and (
         flavor.extra_specs.get("hw:tpm_secret_security") != "host"
     ):
@@ -59,19 +59,12 @@ def _not_live(instance: objects.Instance) -> str:
     return ""
 
 
-def devices(instance: objects.Instance) -> tuple[str, ...]:
+def devices(server: rows.Row) -> tuple[str, ...]:
     """Its PCI requests, as JSON: those that Nova's own fit would be given."""
     return tuple(
         json.dumps(_plain(request), sort_keys=True)
-        for request in _requests(instance)
+        for request in server.pci_requests
     )
-
-
-def _requests(
-    instance: objects.Instance,
-) -> Iterator[objects.InstancePCIRequest]:
-    found = instance.pci_requests if "pci_requests" in instance else None
-    yield from found.requests if found else ()
 
 
 def _plain(request: objects.InstancePCIRequest) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nova import context, objects
+
+from pinning_filter.cloud.live import rows
 
 #: As migrations are called that Nova's resource tracker counts.
 _IN_PROGRESS = (
@@ -33,12 +35,9 @@ _IN_PROGRESS = (
 _EVACUATED = "done"
 #: The server is on the new flavor then, also where both ends are one host.
 _ARRIVED = ("finished", "confirming", "reverting")
-#: Servers read at a time.
-_AT_ONCE = 500
-
-#: Host and node -> servers (``Instance``), with the topology that they hold
-#: there (``InstanceNUMATopology``): Nova's, named only once it has made them.
-Held = Mapping[tuple[str, str], Sequence[tuple[Any, Any]]]
+#: Host and node -> servers, with the topology that they hold there
+#: (Nova's ``InstanceNUMATopology``, named only once it has made it).
+Held = Mapping[tuple[str, str], Sequence[tuple[rows.Row, Any]]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,59 +48,37 @@ class Moves:
     ids: frozenset[str]  #: UUIDs of the migrations and of their servers
 
 
-def read(cell_context: context.RequestContext, beside: list[str]) -> Moves:
-    """All moves of the cell.
-
-    :param beside: what to read of a server beside its own row.
-    """
+def read(cell_context: context.RequestContext) -> Moves:
+    """All moves of the cell."""
     found = objects.MigrationList.get_by_filters(
         cell_context, {"status": [*_IN_PROGRESS, _EVACUATED]}
     )
     moves = {each.instance_uuid: each for each in found}
     ids = moves.keys() | {each.uuid for each in found}
     held = collections.defaultdict(list)
-    for instance in _instances(cell_context, sorted(moves), beside):
-        migration = moves[instance.uuid]
+    for server in rows.of(cell_context, moves):
+        migration = moves[server.uuid]
         if migration.status == _EVACUATED:
             continue
-        where, new = _other_end(instance, migration)
+        where, new = _other_end(server, migration)
         # One bad row must not cost the others, whatever is wrong with it.
         with contextlib.suppress(Exception):
-            moved = instance.migration_context
+            moved = server.migration_context
             topology = moved and (
                 moved.new_numa_topology if new else moved.old_numa_topology
             )
             if topology:
-                held[where].append((instance, topology))
+                held[where].append((server, topology))
     return Moves(held, frozenset(ids))
 
 
 def _other_end(
-    instance: objects.Instance, migration: objects.Migration
+    server: rows.Row, migration: objects.Migration
 ) -> tuple[tuple[str, str], bool]:
     """Where the server is not, and whether it holds what it moves to."""
     source = (migration.source_compute, migration.source_node)
     target = (migration.dest_compute, migration.dest_node)
-    here = (instance.host, instance.node)
+    here = (server.host, server.node)
     if source == target:
         return source, migration.status not in _ARRIVED
     return (target, True) if here == source else (source, False)
-
-
-def _instances(
-    cell_context: context.RequestContext, uuids: list[str], beside: list[str]
-) -> Iterator[objects.Instance]:
-    for start in range(0, len(uuids), _AT_ONCE):
-        wanted = {"uuid": uuids[start : start + _AT_ONCE], "deleted": False}
-        try:
-            found = objects.InstanceList.get_by_filters(
-                cell_context,
-                wanted,
-                expected_attrs=[*beside, "migration_context"],
-            )
-        except Exception:
-            # A row of it is junk. Each is read by itself, when it is asked.
-            found = objects.InstanceList.get_by_filters(
-                cell_context, wanted, expected_attrs=[]
-            )
-        yield from found

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from nova import conf, context, objects
 
 from pinning_filter.cloud.closed import Kind, clause
-from pinning_filter.cloud.live import guests, moves, reading
+from pinning_filter.cloud.live import guests, moves, reading, rows
 from pinning_filter.cloud.snapshot import Aggregate, Node, Provider, SelfFound
 from pinning_filter.core.host import Host
 from pinning_filter.core.text import one_line
@@ -38,18 +38,18 @@ def nodes(
     since a moment, if one is given.
     """
     known = services(cell_context)
-    instances = collections.defaultdict(list)
+    servers = collections.defaultdict(list)
     held: moves.Held = {}
     moving: set[str] = set()
     if with_guests:
-        found = moves.read(cell_context, guests.BESIDE)
+        found = moves.read(cell_context)
         held, moving = found.held, set(found.ids)
         moving |= guests.changed(cell_context, since) if since else set()
-        for instance in guests.instances(cell_context):
-            if instance.host:
-                instances[instance.host, instance.node].append(instance)
-            if not instance.host or instance.task_state:
-                moving.add(instance.uuid)
+        for server in rows.every(cell_context):
+            if server.host:
+                servers[server.host, server.node].append(server)
+            if not server.host or server.task_state:
+                moving.add(server.uuid)
     reader = guests.Guests()
     made = []
     for name, node in named(cell_context):
@@ -57,7 +57,7 @@ def nodes(
         key = (node.host, node.hypervisor_hostname)
         closed = _closed(known.get(node.host), cell, is_up)
         read = _node(node, name, cell, closed)
-        read = _with_guests(read, reader, instances.pop(key, []))
+        read = _with_guests(read, reader, servers.pop(key, []))
         read = _with_held(read, reader, held.get(key, ()))
         made.append((read, node.uuid))
     return made, moving
@@ -157,14 +157,14 @@ def _found(node: objects.ComputeNode) -> SelfFound | None:
 
 
 def _with_guests(
-    node: Node, reader: guests.Guests, instances: list[objects.Instance]
+    node: Node, reader: guests.Guests, servers: list[rows.Row]
 ) -> Node:
     """The node with the servers that are on it."""
     here: list[Guest] = []
     unplaced: list[Unplaced] = []
     floating: list[Server] = []
-    for instance in instances:
-        found = reader.read(instance, node.host)
+    for server in servers:
+        found = reader.read(server, node.host)
         if isinstance(found, Guest):
             here.append(found)
         elif isinstance(found, Server):
@@ -172,7 +172,7 @@ def _with_guests(
         elif node.host is not None:
             unplaced.append(found)
         else:
-            floating.append(Server(instance.uuid, stays=found.why))
+            floating.append(Server(server.uuid, stays=found.why))
     return dataclasses.replace(
         node,
         guests=tuple(here),
@@ -181,9 +181,9 @@ def _with_guests(
         others_ids=tuple(each.id for each in floating),
         floating=tuple(floating),
         old_servers=tuple(
-            instance.uuid
-            for instance in instances
-            if instance.uuid in reading.unmended()
+            server.uuid
+            for server in servers
+            if server.uuid in reading.unmended()
         ),
     )
 
@@ -191,14 +191,14 @@ def _with_guests(
 def _with_held(
     node: Node,
     reader: guests.Guests,
-    held: Sequence[tuple[objects.Instance, objects.InstanceNUMATopology]],
+    held: Sequence[tuple[rows.Row, objects.InstanceNUMATopology]],
 ) -> Node:
     """The node with what moves hold there."""
     if node.host is None or not held:
         return node
     found = [
-        reader.read(instance, node.host, topology)
-        for instance, topology in held
+        reader.read(server, node.host, topology)
+        for server, topology in held
     ]
     return dataclasses.replace(
         node, held=tuple(each for each in found if isinstance(each, Guest))

@@ -5,7 +5,7 @@ import json
 import pytest
 from nova import objects
 
-from pinning_filter.cloud.live import movable
+from pinning_filter.cloud.live import movable, rows
 
 objects.register_all()
 
@@ -21,15 +21,17 @@ def request(source, **spec):
     )
 
 
-def instance(vm_state="active", task_state=None, specs=(), image=(), pci=()):
-    return objects.Instance(
+def server(vm_state="active", task_state=None, specs=(), image=(), pci=()):
+    flavor = objects.Flavor(name="any", extra_specs=dict(specs))
+    kept = rows.Kept(
+        uuid="a-server",
         vm_state=vm_state,
         task_state=task_state,
-        image_ref="",
-        flavor=objects.Flavor(name="any", extra_specs=dict(specs)),
-        system_metadata={f"image_{key}": value for key, value in image},
-        pci_requests=objects.InstancePCIRequests(requests=list(pci)),
+        flavor=json.dumps({"cur": flavor.obj_to_primitive()}),
+        pci_requests=objects.InstancePCIRequests(requests=list(pci)).to_json(),
     )
+    image = frozenset((f"image_{key}", value) for key, value in image)
+    return rows.Row(None, kept, image)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +99,13 @@ def instance(vm_state="active", task_state=None, specs=(), image=(), pci=()):
     ],
 )
 def test_live_cold_or_not_at_all(made, fixed, stays):
-    server = instance(**made)
-    assert (movable.fixed(server), movable.stays(server)) == (fixed, stays)
+    made = server(**made)
+    assert (movable.fixed(made), movable.stays(made)) == (fixed, stays)
 
 
 def test_devices_are_kept_as_nova_s_fit_would_be_given_them():
-    server = instance(pci=[request("alias", rp_uuids="x,y")])
-    (text,) = movable.devices(server)
+    made = server(pci=[request("alias", rp_uuids="x,y")])
+    (text,) = movable.devices(made)
     assert json.loads(text) == {
         "count": 1,
         "spec": [{"vendor_id": "8086"}],

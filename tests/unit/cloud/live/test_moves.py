@@ -3,7 +3,7 @@
 import pytest
 from nova import objects
 
-from pinning_filter.cloud.live import moves
+from pinning_filter.cloud.live import moves, rows
 
 objects.register_all()
 
@@ -28,7 +28,7 @@ A, B = ("a", "node-a"), ("b", "node-b")
     ],
 )
 def test_the_other_end(here, source, target, status, expected):
-    instance = objects.Instance(host=here[0], node=here[1])
+    kept = rows.Kept("a-server", host=here[0], node=here[1])
     migration = objects.Migration(
         source_compute=source[0],
         source_node=source[1],
@@ -36,4 +36,4 @@ def test_the_other_end(here, source, target, status, expected):
         dest_node=target[1],
         status=status,
     )
-    assert moves._other_end(instance, migration) == expected
+    assert moves._other_end(rows.Row(None, kept), migration) == expected
