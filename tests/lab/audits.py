@@ -15,20 +15,22 @@ from tests.lab import seen
 
 #: Seconds between two reports of nova-compute, and more than one takes.
 INTERVAL = 10
+#: The same by default.
+USUAL = 60
 #: What nova-compute is to do here, and not what the walks need elsewhere: it
 #: reports by itself, and leaves to us what it finds of deleted servers.
-SETTINGS = f"""\
+SETTINGS = """\
 [DEFAULT]
-update_resources_interval = {INTERVAL}
+update_resources_interval = {interval}
 running_deleted_instance_action = noop
 """
 
 
 @contextlib.contextmanager
-def often(folder: Path) -> Iterator[None]:
+def often(folder: Path, interval: int = INTERVAL) -> Iterator[None]:
     """Within, nova-compute counts its guests every few seconds."""
     settings = folder / "nova-compute.conf"
-    settings.write_text(SETTINGS)
+    settings.write_text(SETTINGS.format(interval=interval))
     usual = services.nova_compute()
     usual.stop()
     dataclasses.replace(
