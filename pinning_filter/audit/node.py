@@ -144,7 +144,7 @@ def differing(
 
 def _changed(seen: Observation, domain: Domain) -> Iterator[Finding]:
     """Pinned otherwise than when it was started."""
-    if domain.defined is not None:
+    if domain.defined and domain.defined != domain.live:
         yield from differing(
             Code.PIN_CHANGED, seen, domain.live,
             threads_of(domain.defined), threads_of(domain.live),

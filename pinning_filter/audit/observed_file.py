@@ -178,25 +178,31 @@ def _observation(data: Mapping[str, Any]) -> Observation:
     )
 
 
+#: A cloud of ten thousand nodes has few that are not alike.
+_parsed = functools.lru_cache(maxsize=4096)(cpuset.parse)
+
+
 def _pcpus(text: str | None) -> frozenset[int] | None:
-    return None if text is None else cpuset.parse(text)
+    return None if text is None else _parsed(text)
 
 
 def _domain(data: Mapping[str, Any]) -> Domain:
     defined, threads, memory = (
         data[name] for name in ("defined", "threads", "memory")
     )
+    live = _running(data["live"])
     return Domain(
-        _running(data["live"]),
-        defined and _running(defined),
+        live,
+        # Most domains run as they are defined.
+        live if defined == data["live"] else defined and _running(defined),
         threads and Threads(
             {
-                int(number): cpuset.parse(pcpus)
+                int(number): _parsed(pcpus)
                 for number, pcpus in threads["vcpus"].items()
             },
-            cpuset.parse(threads["emulator"]),
+            _parsed(threads["emulator"]),
             {
-                int(number): cpuset.parse(pcpus)
+                int(number): _parsed(pcpus)
                 for number, pcpus in threads["iothreads"].items()
             },
         ),
@@ -220,7 +226,7 @@ def _running(data: Mapping[str, Any]) -> Running:
          for each, pcpus in data["iothreads"].items()},
         data["memory_kib"],
         _pcpus(data["nodes"]),
-        {int(cell): cpuset.parse(nodes)
+        {int(cell): _parsed(nodes)
          for cell, nodes in data["cell_nodes"].items()},
         _numbers(data["cell_memory_kib"]),
         frozenset(data["page_sizes_kib"]),
