@@ -82,6 +82,7 @@ def values(**changes: str) -> dict[str, str]:
         "dedicated": view.dedicated,
         "shared_line": f"cpu_shared_set = {view.shared}"
         if view.shared else "",
+        "power_line": "",
         "migration_lines": "",
         # libvirt's own.
         "first_port": "49152",
@@ -111,6 +112,7 @@ def render_node(
     *,
     dedicated: str = node_layout.DEDICATED,
     shared: str = node_layout.SHARED,
+    power: bool = False,
 ) -> None:
     """Write an emulated compute node's files, for the paths within it."""
     known = values(
@@ -124,6 +126,7 @@ def render_node(
         libvirt_uri="qemu:///system",
         dedicated=dedicated,
         shared_line=f"cpu_shared_set = {shared}" if shared else "",
+        power_line="cpu_power_management = true" if power else "",
         migration_lines=migration_lines(node),
         first_port=str(node.migration_ports[0]),
         last_port=str(node.migration_ports[-1]),

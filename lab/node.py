@@ -22,6 +22,9 @@ from lab.process import Daemon, wait_for
 CELL_MIB = 1536
 #: With plain "max" Linux sees one thread a core.
 CPU = "max,la57=off,vendor=GenuineIntel,family=6,model=85,stepping=4"
+#: What Nova switched off, it leaves so.
+ALL_ON = ("for cpu in /sys/devices/system/cpu/cpu*/online; do "
+          "echo 1 > $cpu; done")
 #: Seconds from power-on to nova-compute on a busy machine.
 START_SECONDS = 1200
 
@@ -110,18 +113,21 @@ def up(node: Node) -> None:
 
 
 def show(
-    nodes: Iterable[Node], parent: Path, dedicated: str, shared: str
+    nodes: Iterable[Node], parent: Path, dedicated: str, shared: str,
+    power: bool = False,
 ) -> None:
     """Give nodes other sets of pCPUs until they stop; no servers are there.
 
     Their driver is the one that LAB_COMPUTE names now.
 
     :param parent: has a folder for each, with its files as it gets them
+    :param power: whether Nova switches off dedicated pCPUs that nobody uses
     """
     awaited = {}
     for node in nodes:
         folder = parent / node.name
-        config.render_node(folder, node, dedicated=dedicated, shared=shared)
+        config.render_node(folder, node, dedicated=dedicated, shared=shared,
+                           power=power)
         serves = services.logged(node.name, node_layout.SERVES)
         if put(node, folder / "nova-compute.conf"):
             awaited[node.name] = serves
@@ -139,7 +145,8 @@ def put(node: Node, file: Path) -> bool:
     if has == text:
         return False
     subprocess.run(
-        [*ssh(node=node), f"cat > {there} && pkill nova-compute"],
+        [*ssh(node=node),
+         f"cat > {there} && {ALL_ON} && pkill nova-compute"],
         input=text, check=True)
     return True
 

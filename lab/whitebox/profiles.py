@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from lab import layout, node_layout
 from lab.host import Host
 
-#: The module of the tests, for their short names below.
-MODULE = "whitebox_tempest_plugin.api.compute.test_cpu_pinning"
+#: The package of the tests; each has a module for its class.
+PACKAGE = "whitebox_tempest_plugin.api.compute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Profile:
     tests: tuple[str, ...]
     #: the compute hosts that the scheduler may choose
     computes: tuple[str, ...] = (layout.HOST,)
+    #: whether Nova switches off dedicated pCPUs that nobody uses
+    power: bool = False
 
     @property
     def nodes(self) -> list[node_layout.Node]:
@@ -87,6 +89,25 @@ PROFILES = (
             "MixedCPUPolicyTestMultiNuma.test_asymmetric_multi_numa",
         ),
         computes=(node_layout.NAME,),
+    ),
+    Profile(
+        "pages",
+        NODE_SETS,
+        {**NODE_HARDWARE, "configured_hugepage_sizes": "2048"},
+        (
+            "HugePageResize.test_hugepage_resize_large_to_small",
+            "HugePageResize.test_hugepage_resize_size_to_small",
+            "HugePageResize.test_hugepage_resize_size_to_size",
+        ),
+        computes=(node_layout.NAME,),
+    ),
+    Profile(
+        "power",
+        NODE_SETS,
+        NODE_HARDWARE,
+        ("TestCPUStateMgmt.test_cpu_state",),
+        computes=(node_layout.NAME,),
+        power=True,
     ),
     Profile(
         "nodes",

@@ -6,6 +6,7 @@ stops and starts nova-compute through ``python3 -m lab``.
 """
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from lab import config, install, layout, node, node_layout, steps
 from lab.whitebox import guests
-from lab.whitebox.profiles import MODULE, PROFILES, Profile
+from lab.whitebox.profiles import PACKAGE, PROFILES, Profile
 
 HERE = layout.HERE / "whitebox"
 FOLDER = layout.RUN / "whitebox"
@@ -73,7 +74,8 @@ def show(profile: Profile, side: str) -> None:
     """Start this side's filter and driver, on the profile's hosts."""
     lab("whitebox lab", "up", LAB_SCHEDULER=side, LAB_COMPUTE=side)
     view = profile.host
-    node.show(profile.nodes, FOLDER, view.dedicated, view.shared)
+    node.show(profile.nodes, FOLDER, view.dedicated, view.shared,
+              profile.power)
     if layout.HOST in profile.computes:
         lab("whitebox lab", "host",
             "--threads-per-core", str(view.threads_per_core),
@@ -129,6 +131,7 @@ def tempest_conf(profile: Profile, folder: Path) -> str:
         },
         "compute-feature-enabled": {
             "resize": "true",
+            "cpu_power_management": str(profile.power).lower(),
             # Ours takes its place, and the rebuild test asks for the name.
             "scheduler_enabled_filters":
                 "NUMATopologyFilter,SameHostFilter,DifferentHostFilter",
@@ -177,7 +180,8 @@ def run(profile: Profile, side: str) -> dict[str, Result]:
     (folder / "xml").mkdir(parents=True)
     (folder / "tempest.conf").write_text(tempest_conf(profile, folder))
     (folder / "nodes.yaml").write_text(nodes_yaml(profile))
-    regex = "|".join(f"{MODULE}.{test}(\\[|$)" for test in profile.tests)
+    tests = "|".join(map(re.escape, profile.tests))
+    regex = rf"{re.escape(PACKAGE)}\.\w+\.({tests})(\[|$)"
     environment = steps.environment(
         PYTHONPATH=str(layout.ROOT), LAB_XML=str(folder / "xml"),
         LAB_SHELLS=shells(profile),
@@ -209,8 +213,9 @@ def parsed(lines: str) -> Iterator[tuple[str, Result]]:
     """Each test's short name and what became of it."""
     for line in lines.splitlines():
         row = json.loads(line)
-        name = row["test"].replace(f"{MODULE}.", "").partition("[")[0]
-        yield name, Result(row["outcome"], row["seconds"], row["reason"])
+        name = row["test"].partition("[")[0]
+        short = re.sub(rf"{re.escape(PACKAGE)}\.\w+\.", "", name)
+        yield short, Result(row["outcome"], row["seconds"], row["reason"])
 
 
 HEADER = ("Host", "Test", "Stock", "Ours", "s, stock", "s, ours", "Reason")

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from lab.host import Host
 from lab.whitebox import guests, profiles, suite
 from lab.whitebox.profiles import Profile
@@ -14,11 +16,15 @@ PASSED, FAILED = Result("success", 4.4, ""), Result("fail", 2, "it  was\nlate")
 SKIPPED = Result("skip", 0, "no SMT")
 
 
-def test_a_test_has_its_short_name() -> None:
+@pytest.mark.parametrize(("name", "short"), [
+    ("{}.test_cpu_pinning.A.test_a[id-1,smoke]", "A.test_a"),
+    ("setUpClass ({}.test_hugepages.A)", "setUpClass (A)"),
+])
+def test_a_test_has_its_short_name(name: str, short: str) -> None:
     line = json.dumps({
-        "test": f"{profiles.MODULE}.A.test_a[id-1,smoke]",
+        "test": name.format(profiles.PACKAGE),
         "outcome": "skip", "seconds": 0, "reason": "no SMT"})
-    assert dict(suite.parsed(f"{line}\n")) == {"A.test_a": SKIPPED}
+    assert dict(suite.parsed(f"{line}\n")) == {short: SKIPPED}
 
 
 def test_each_test_that_was_asked_for_has_a_row() -> None:
@@ -90,6 +96,7 @@ def test_a_node_s_commands_go_there_and_its_settings_are_read_here() -> None:
         suite.FOLDER / "lab-node" / "nova-compute.conf")
 
 
-def test_all_of_the_suite_s_tests_of_pinning_are_asked_for() -> None:
+def test_all_of_the_suite_s_tests_of_pinning_pages_and_power_are_asked_for(
+) -> None:
     assert len({test for each in profiles.PROFILES
-                for test in each.tests}) == 21
+                for test in each.tests}) == 21 + 3 + 1
