@@ -38,7 +38,9 @@ REQUIREMENTS = (
 #: LAB_NOVA -> the versions of a release of Nova, and of all beside it.
 CONSTRAINTS = {
     "34": layout.HERE / "constraints.txt",
+    "33": layout.HERE / "constraints-33.txt",
     "31": layout.HERE / "constraints-31.txt",
+    "29": layout.HERE / "constraints-29.txt",
 }
 POLICY = Path("/usr/sbin/policy-rc.d")
 PYTHON = "/usr/bin/python3"
