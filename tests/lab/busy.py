@@ -48,15 +48,18 @@ class User(threading.Thread):
             networks="none",
         ))
 
-    def settled(self, server: Server) -> Server:
-        """The server once nothing is done to it any more."""
+    def settled(self, server: Server, *but: str) -> Server:
+        """The server once nothing is done to it any more.
+
+        :param but: statuses in which something is.
+        """
         limit = time.monotonic() + client.PATIENCE
         while time.monotonic() < limit:
             seen = self.cloud.compute.get_server(server.id)
-            if seen.status != "BUILD" and not seen.task_state:
+            if seen.status not in ("BUILD", *but) and not seen.task_state:
                 return seen
             time.sleep(client.TICK)
-        raise TimeoutError(f"{server.name} is {seen.task_state}")
+        raise TimeoutError(f"{server.name} is {seen.status}")
 
 
 def builds(flavor: str) -> Callable[[User], None]:
@@ -88,7 +91,9 @@ def resizes(flavors: tuple[str, str]) -> Callable[[User], None]:
             return
         end = ("confirm", "revert")[user.done["resized"] % 2]
         getattr(compute, f"{end}_server_resize")(server)
-        user.done["resized"] += user.settled(server).status == "ACTIVE"
+        # Nova shows no task while it confirms.
+        server = user.settled(server, "VERIFY_RESIZE")
+        user.done["resized"] += server.status == "ACTIVE"
 
     return act
 
@@ -105,6 +110,16 @@ def migrates(flavor: str, hosts: tuple[str, str]) -> Callable[[User], None]:
         other = next(each for each in hosts if each != before)
         compute.live_migrate_server(mine[0], host=other, block_migration=True)
         user.done["migrated"] += user.settled(mine[0]).compute_host == other
+
+    return act
+
+
+def in_turn(*acts: Callable[[User], None]) -> Callable[[User], None]:
+    """One after the other: where there is no room for more."""
+
+    def act(user: User) -> None:
+        for each in acts:
+            each(user)
 
     return act
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import layout
+from lab import layout, node_layout
 from tests.lab import audits, busy, client, commands
 from tests.lab.walks import Walk
 
@@ -21,17 +21,17 @@ PATIENCE = 900
 OBSERVED = layout.RUN / "observed.json"
 
 
-def audit() -> None:
+def audit(walk: Walk) -> None:
     """The cloud, the compute node by itself, and both together."""
-    found = {"the cloud": commands.live("audit")}
-    found["the node"] = commands.run(
-        "audit", *commands.NODE, "-f", "json")
     observed = commands.run(
         "audit", *commands.NODE, "--observe", "-o", str(OBSERVED))
     assert observed.code == 0, observed.errors
-    found["joined"] = commands.live("audit", "--observed", str(OBSERVED))
-    for where, answer in found.items():
-        assert (answer.code, answer.rows) == (0, []), (where, answer)
+    for where, answer in (
+        ("the cloud", commands.live("audit")),
+        ("this node", commands.run("audit", *commands.NODE, "-f", "json")),
+        ("both", commands.live("audit", "--observed", str(OBSERVED))),
+    ):
+        walk.check(where, (answer.code, answer.rows), (0, []))
 
 
 def audited(walk: Walk, working: list[busy.User], *wanted: str) -> None:
@@ -39,7 +39,7 @@ def audited(walk: Walk, working: list[busy.User], *wanted: str) -> None:
     rounds = 0
     begin = time.monotonic()
     while time.monotonic() < begin + PATIENCE:
-        audit()
+        audit(walk)
         rounds += 1
         done = sum((each.done for each in working), collections.Counter())
         if all(done[what] >= TIMES for what in wanted) and rounds >= TIMES:
@@ -52,6 +52,18 @@ def audited(walk: Walk, working: list[busy.User], *wanted: str) -> None:
 def test_builds_and_resizes(walk: Walk, tmp_path: Path) -> None:
     small, large = (client.flavor(1, ram, cpu_policy="dedicated")
                     for ram in (64, 128))
-    acts = busy.builds(small), busy.resizes((small, large))
-    with audits.often(tmp_path, audits.USUAL), busy.users(*acts) as working:
+    # Of the two pCPUs a resize holds both.
+    act = busy.in_turn(busy.builds(small), busy.resizes((small, large)))
+    with audits.often(tmp_path, audits.USUAL), busy.users(act) as working:
         audited(walk, working, "built", "resized")
+
+
+@pytest.mark.node(pair=True)
+def test_builds_resizes_and_live_migrations(walk: Walk) -> None:
+    small, large = (client.flavor(1, ram, cpu_policy="dedicated")
+                    for ram in (64, 128))
+    nodes = tuple(each.name for each in node_layout.NODES)
+    acts = (busy.builds(small), busy.resizes((small, large)),
+            busy.migrates(small, nodes))
+    with busy.users(*acts) as working:
+        audited(walk, working, "built", "resized", "migrated")
