@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import datetime
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pinning_filter.core.errors import Invalid
@@ -24,9 +24,11 @@ from pinning_filter.libvirt.running import Running
 #: libvirt's ``VIR_CONNECT_LIST_DOMAINS_ACTIVE`` and
 #: ``VIR_DOMAIN_XML_INACTIVE``, as its ABI has them.
 _ACTIVE = 1
+_INACTIVE = 2
+#: And ``VIR_DOMAIN_PAUSED`` with ``VIR_DOMAIN_PAUSED_STARTING_UP``.
+_STARTING = (3, 11)
 #: Texts of so many domains are remembered, some KiB each.
 _DOMAINS = 512
-_INACTIVE = 2
 
 
 class Settings(NamedTuple):
@@ -114,7 +116,7 @@ class Observer:
         unread: dict[str, str] = {}
         found = sorted(self._running(unread), key=lambda each: each[0].name)
         self._processes = kernel_guests.processes(
-            [live.uuid for live, _ in found], self._roots, self._processes
+            [live.uuid for live, *_ in found], self._roots, self._processes
         )
         now = datetime.datetime.now(datetime.timezone.utc)
         return Observation(
@@ -122,13 +124,24 @@ class Observer:
             now.isoformat(timespec="seconds"),
             settings,
             kernel_host.read(self._roots),
-            tuple(self._domain(*each, memory) for each in found),
+            tuple(self._domains(found, memory)),
             unread,
         )
 
+    def _domains(
+        self, found: Sequence[tuple[Running, Running | None, Any]],
+        memory: bool,
+    ) -> Iterator[Domain]:
+        """Those that still run when their processes were looked at."""
+        for live, defined, domain in found:
+            seen = self._domain(live, defined, memory)
+            unseen = seen.threads is None or (memory and seen.memory is None)
+            if not (unseen and _fleeting(domain)):
+                yield seen
+
     def _running(
         self, unread: dict[str, str]
-    ) -> Iterator[tuple[Running, Running | None]]:
+    ) -> Iterator[tuple[Running, Running | None, Any]]:
         for domain in self._connect().listAllDomains(_ACTIVE):
             name = str(domain.name())
             try:
@@ -137,8 +150,7 @@ class Observer:
                 unread[name] = str(error)
                 continue
             except Exception as error:
-                # It has just ended, or is being started.
-                if _gone(domain):
+                if _fleeting(domain):
                     continue
                 unread[name] = str(error)
                 continue
@@ -146,7 +158,7 @@ class Observer:
             with contextlib.suppress(Exception):
                 if domain.isPersistent():
                     defined = self._read(domain.XMLDesc(_INACTIVE))
-            yield live, defined
+            yield live, defined, domain
 
     def _domain(
         self, live: Running, defined: Running | None, memory: bool
@@ -162,8 +174,9 @@ class Observer:
         )
 
 
-def _gone(domain: Any) -> bool:
+def _fleeting(domain: Any) -> bool:
+    """Whether it has just ended, or is just being started."""
     try:
-        return not domain.isActive()
+        return not domain.isActive() or tuple(domain.state()) == _STARTING
     except Exception:
         return True

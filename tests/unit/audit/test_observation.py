@@ -27,9 +27,10 @@ XML = (
 class FakeDomain:
     """As libvirt-python's, of one running domain."""
 
-    def __init__(self, live=XML, defined=XML, active=True):
+    def __init__(self, live=XML, defined=XML, active=True, state=(1, 1)):
         self._xml = {0: live, 2: defined}
         self._active = active
+        self._state = state
 
     def name(self):
         return "instance-00000001"
@@ -39,6 +40,9 @@ class FakeDomain:
 
     def isActive(self):
         return self._active
+
+    def state(self):
+        return list(self._state)
 
     def XMLDesc(self, flags):
         if isinstance(self._xml[flags], Exception):
@@ -112,6 +116,15 @@ def test_a_domain_that_ended_meanwhile_is_nothing(tmp_path):
     gone = FakeDomain(live=RuntimeError("no such domain"), active=False)
     found = look(tmp_path, gone)
     assert (found.domains, found.unread) == ((), {})
+
+
+@pytest.mark.parametrize(
+    "then",
+    [{"active": False}, {"state": (3, 11)}],
+    ids=["it ended", "it is being started"],
+)
+def test_a_domain_that_has_no_process_just_now_is_nothing(tmp_path, then):
+    assert look(tmp_path, FakeDomain(**then), memory=True).domains == ()
 
 
 FULL = seen(
