@@ -26,7 +26,10 @@ def one_line(text: str) -> str:
     >>> one_line("two\\nlines, \\x1b[31mred")
     'two lines, \\\\x1b[31mred'
     """
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in " ".join(text.split())
+        for char in line
     )
