@@ -9,13 +9,13 @@ They are run by testtools, as Nova runs them: pytest does not find their
 methods.
 """
 
-#: Those that have to do with NUMA cells, devices and moves.
+#: Those that have to do with NUMA cells, devices and moves; the longest last.
 MODULES = (
     "nova.tests.functional.libvirt.test_numa_servers",
     "nova.tests.functional.libvirt.test_numa_live_migration",
     "nova.tests.functional.libvirt.test_rt_servers",
-    "nova.tests.functional.libvirt.test_pci_sriov_servers",
     "nova.tests.functional.libvirt.test_pci_in_placement",
     "nova.tests.functional.libvirt.test_live_migration",
     "nova.tests.functional.libvirt.test_evacuate",
+    "nova.tests.functional.libvirt.test_pci_sriov_servers",
 )
