@@ -73,85 +73,74 @@ def servers(
     }
 
 
-class Guests:
-    """Reads servers, and remembers what flavors and images ask for."""
+def read(
+    server: rows.Row,
+    host: Host | None,
+    topology: objects.InstanceNUMATopology | None = None,
+) -> Guest | Unplaced | Server:
+    """A server and where it sits; that alone if it has no NUMA topology.
 
-    def __init__(self) -> None:
-        self._known: dict[object, Request | None] = {}
+    :param topology: what it holds there; None: what it runs with.
+    """
+    try:
+        return _read(server, host, topology or server.numa_topology)
+    except Exception as error:
+        # One bad row must not cost the others, whatever is wrong with it.
+        reason = one_line(str(error))[:100]
+        return _unplaced(server, f"its record cannot be read: {reason}")
 
-    def read(
-        self,
-        server: rows.Row,
-        host: Host | None,
-        topology: objects.InstanceNUMATopology | None = None,
-    ) -> Guest | Unplaced | Server:
-        """A server and where it sits; that alone if it has no NUMA topology.
 
-        :param topology: what it holds there; None: what it runs with.
-        """
-        try:
-            return self._read(
-                server, host, topology or server.numa_topology
-            )
-        except Exception as error:
-            # One bad row must not cost the others, whatever is wrong with it.
-            reason = one_line(str(error))[:100]
-            return _unplaced(server, f"its record cannot be read: {reason}")
-
-    def _read(
-        self,
-        server: rows.Row,
-        host: Host | None,
-        topology: objects.InstanceNUMATopology | None,
-    ) -> Guest | Unplaced | Server:
-        if topology is None:
-            return Server(server.uuid, **_movable(server))
-        if host is None:
-            return _unplaced(server, "the host reports no NUMA cells")
-        cells = {cell.id: cell for cell in host.cells}
-        if gone := {cell.id for cell in topology.cells} - cells.keys():
-            why = f"the host has no NUMA cell {min(gone)}"
-            return _unplaced(server, why)
-        fitted = guest_topology.request_from_nova(topology)
-        request = self._asked(server)
-        if request is None or _vcpus(request) != _vcpus(fitted):
-            # While it is resized, the other end has what it had before.
-            request = fitted
-        placed = tuple(
-            CellPlacement(
-                asked,
-                cells[cell.id],
-                dict(cell.cpu_pinning or {}),
-                got.page_size,
-                frozenset(cell.cpuset_reserved or ()),
-            )
-            for asked, got, cell in zip(
-                request.cells, fitted.cells, topology.cells, strict=True
-            )
+def _read(
+    server: rows.Row,
+    host: Host | None,
+    topology: objects.InstanceNUMATopology | None,
+) -> Guest | Unplaced | Server:
+    if topology is None:
+        return Server(server.uuid, **_movable(server))
+    if host is None:
+        return _unplaced(server, "the host reports no NUMA cells")
+    cells = {cell.id: cell for cell in host.cells}
+    if gone := {cell.id for cell in topology.cells} - cells.keys():
+        why = f"the host has no NUMA cell {min(gone)}"
+        return _unplaced(server, why)
+    fitted = guest_topology.request_from_nova(topology)
+    request = server.of_kind(_asked)
+    if request is None or _vcpus(request) != _vcpus(fitted):
+        # While it is resized, the other end has what it had before.
+        request = fitted
+    placed = tuple(
+        CellPlacement(
+            asked,
+            cells[cell.id],
+            dict(cell.cpu_pinning or {}),
+            got.page_size,
+            frozenset(cell.cpuset_reserved or ()),
         )
-        return Guest(
-            id=server.uuid,
-            request=request,
-            placement=Placement(request, placed),
-            runs=server.vm_state in _RUNNING and not server.task_state,
-            **_movable(server),
+        for asked, got, cell in zip(
+            request.cells, fitted.cells, topology.cells, strict=True
         )
+    )
+    return Guest(
+        id=server.uuid,
+        request=request,
+        placement=Placement(request, placed),
+        runs=server.vm_state in _RUNNING and not server.task_state,
+        **_movable(server),
+    )
 
-    def _asked(self, server: rows.Row) -> Request | None:
-        """What was asked for at first, page sizes such as "large" included;
-        None if Nova no longer takes it.
-        """
-        key = server.asks
-        if key not in self._known:
-            self._known[key] = None
-            # Extra specs that Nova no longer takes, say.
-            with contextlib.suppress(Exception):
-                self._known[key] = guest_topology.request_from_nova(
-                    hardware.numa_get_constraints(
-                        server.flavor, server.image_meta
-                    )
-                )
-        return self._known[key]
+
+def _asked(
+    flavor: objects.Flavor, image: objects.ImageMeta
+) -> Request | None:
+    """What was asked for at first, page sizes such as "large" included;
+    None if Nova no longer takes it.
+    """
+    # Extra specs that Nova no longer takes, say.
+    with contextlib.suppress(Exception):
+        return guest_topology.request_from_nova(
+            hardware.numa_get_constraints(flavor, image)
+        )
+    return None
 
 
 def _vcpus(request: Request) -> list[AbstractSet[int]]:

@@ -49,7 +49,11 @@ def _not_live(server: rows.Row) -> str:
             not releases.is_live_migratable(request)
         ):
             return "it has PCI devices"
-    flavor, image = server.flavor, server.image_meta
+    return server.of_kind(_kind_not_live)
+
+
+def _kind_not_live(flavor: objects.Flavor, image: objects.ImageMeta) -> str:
+    """The same of its flavor and image."""
     if hardware.get_vtpm_constraint(flavor, image) and (
         flavor.extra_specs.get("hw:tpm_secret_security") != "host"
     ):

@@ -50,15 +50,14 @@ def nodes(
                 servers[server.host, server.node].append(server)
             if not server.host or server.task_state:
                 moving.add(server.uuid)
-    reader = guests.Guests()
     made = []
     for name, node in named(cell_context):
         reading.alive()
         key = (node.host, node.hypervisor_hostname)
         closed = _closed(known.get(node.host), cell, is_up)
         read = _node(node, name, cell, closed)
-        read = _with_guests(read, reader, servers.pop(key, []))
-        read = _with_held(read, reader, held.get(key, ()))
+        read = _with_guests(read, servers.pop(key, []))
+        read = _with_held(read, held.get(key, ()))
         made.append((read, node.uuid))
     return made, moving
 
@@ -157,14 +156,14 @@ def _found(node: objects.ComputeNode) -> SelfFound | None:
 
 
 def _with_guests(
-    node: Node, reader: guests.Guests, servers: list[rows.Row]
+    node: Node, servers: list[rows.Row]
 ) -> Node:
     """The node with the servers that are on it."""
     here: list[Guest] = []
     unplaced: list[Unplaced] = []
     floating: list[Server] = []
     for server in servers:
-        found = reader.read(server, node.host)
+        found = guests.read(server, node.host)
         if isinstance(found, Guest):
             here.append(found)
         elif isinstance(found, Server):
@@ -190,14 +189,13 @@ def _with_guests(
 
 def _with_held(
     node: Node,
-    reader: guests.Guests,
     held: Sequence[tuple[rows.Row, objects.InstanceNUMATopology]],
 ) -> Node:
     """The node with what moves hold there."""
     if node.host is None or not held:
         return node
     found = [
-        reader.read(server, node.host, topology)
+        guests.read(server, node.host, topology)
         for server, topology in held
     ]
     return dataclasses.replace(

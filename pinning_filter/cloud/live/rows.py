@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from nova import context, objects, utils
 from nova.db.main import api as main_db
@@ -22,6 +22,11 @@ from nova.db.main import models
 
 #: Servers read at a time.
 _AT_ONCE = 1000
+
+
+#: What a server has of its image: names and values of system metadata.
+_Image = frozenset[tuple[str, str]]
+_Answer = TypeVar("_Answer")
 
 
 class Kept(NamedTuple):
@@ -44,7 +49,8 @@ class Shared:
 
     def __init__(self) -> None:
         self.flavors: dict[str, objects.Flavor] = {}
-        self.images: dict[frozenset[tuple[str, str]], objects.ImageMeta] = {}
+        self.images: dict[_Image, objects.ImageMeta] = {}
+        self.answers: dict[object, Any] = {}
 
 
 class Row:
@@ -58,7 +64,7 @@ class Row:
         self,
         cell_context: context.RequestContext,
         kept: Kept,
-        image: frozenset[tuple[str, str]] = frozenset(),
+        image: _Image = frozenset(),
         shared: Shared | None = None,
     ) -> None:
         self._context = cell_context
@@ -72,10 +78,16 @@ class Row:
         self.vm_state = kept.vm_state
         self.task_state = kept.task_state
 
-    @property
-    def asks(self) -> object:
-        """Equal for servers of the same flavor and image."""
-        return self._kept.flavor, self._image
+    def of_kind(
+        self, answer: Callable[[objects.Flavor, objects.ImageMeta], _Answer]
+    ) -> _Answer:
+        """What its flavor and image say, asked once for all that have them."""
+        known = self._shared.answers
+        key = (answer, self._kept.flavor, self._image)
+        if key not in known:
+            known[key] = answer(self.flavor, self.image_meta)
+        found: _Answer = known[key]
+        return found
 
     @property
     def flavor(self) -> objects.Flavor:
@@ -190,7 +202,7 @@ def _some(
 
 def _images(
     cell_context: context.RequestContext, uuids: list[str]
-) -> Mapping[str, frozenset[tuple[str, str]]]:
+) -> Mapping[str, _Image]:
     """Of servers that have any, what is kept of their images."""
     metadata = models.InstanceSystemMetadata
     query = (
