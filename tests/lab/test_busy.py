@@ -29,7 +29,8 @@ def audit(walk: Walk) -> None:
     for where, answer in (
         ("the cloud", commands.live("audit")),
         ("this node", commands.run("audit", *commands.NODE, "-f", "json")),
-        ("both", commands.live("audit", "--observed", str(OBSERVED))),
+        ("both", commands.live("audit", "--host", layout.HOST,
+                               "--observed", str(OBSERVED))),
     ):
         walk.check(where, (answer.code, answer.rows), (0, []))
 
