@@ -161,6 +161,23 @@ def test_guests_are_seen_where_they_sit(tmp_path, small_cloud, rows, run):
     assert rows("capacity", "--host", file) == rows("capacity")
 
 
+def test_a_deleted_server_keeps_its_pcpus_until_it_is_reclaimed(
+    small_cloud, rows
+):
+    """As Nova counts it, if it may still be restored."""
+    cloud = small_cloud
+    cloud.services.flags(reclaim_instance_interval=1000)
+    server = cloud.boot(cloud.flavor(2, **TWO_THREADS))
+    cloud.delete(server)
+    assert cloud.server(server.id).status == "SOFT_DELETED"
+    status, answer = rows("map")
+    assert status == 0
+    assert {
+        row["vcpu"]: row["pcpu"] for row in answer if row["guest"] == server.id
+    } == server.pinning
+    assert rows("audit", "--wait", 1)[1] == []
+
+
 def test_capacity_is_what_then_boots(small_cloud, rows):
     cloud = small_cloud
     flavor = cloud.flavor(3, hw__cpu_policy="dedicated")
