@@ -42,7 +42,7 @@ def findings(
         if node.host is not None and not node.problem:
             guests = (*node.guests, *node.held)
             yield from _among_guests(node, node.host, guests)
-            if not node.unplaced:
+            if not (node.unplaced or node.unsettled):
                 yield from _record(node, node.host, guests)
         yield from _allocations(node, snapshot.moving, special)
 

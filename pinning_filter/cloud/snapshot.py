@@ -111,6 +111,9 @@ class Node:
     old_record: bool = False
     #: UUIDs of servers whose NUMA topology is kept as before Nova 22.
     old_servers: tuple[str, ...] = ()
+    #: Whether servers changed there just now, which Nova may count anew only
+    #: with the next report of nova-compute.
+    unsettled: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import time
 from unittest import mock
 
 import pytest
-from nova import context
+from nova import context, objects
 from nova.db.main import api as db
 
 from pinning_filter.cloud.live import cloud as live_cloud
+from pinning_filter.cloud.live import settling
 from pinning_filter.cloud.live.session import Session
 from pinning_filter.core import cpuset, synthetic
 from tests.functional import moves
@@ -84,6 +85,25 @@ def test_a_row_s_topology_edited(busy, audit):
     status, found = audit()
     assert status == 3
     assert ("pcpu-held-twice", "here") in [each[:2] for each in found]
+
+
+def test_a_record_is_compared_once_its_servers_have_settled(
+    busy, audit, monkeypatch
+):
+    """After a move Nova counts some of them anew with the next report."""
+    node = objects.ComputeNode.get_first_node_by_host_for_old_compat(
+        context.get_admin_context(), "here"
+    )
+    topology = objects.NUMATopology.obj_from_db_obj(node.numa_topology)
+    for cell in topology.cells:
+        cell.pinned_cpus = set()
+    node.numa_topology = topology._to_json()
+    node.save()
+    assert audit() == (0, [])
+    monkeypatch.setattr(settling, "SECONDS", 0)
+    status, found = audit()
+    assert status == 3
+    assert ("pcpu-counted-free", "here", "") in found
 
 
 def test_an_allocation_removed_and_one_added(busy, audit):

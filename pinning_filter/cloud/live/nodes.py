@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 from nova import conf, context, objects
 
 from pinning_filter.cloud.closed import Kind, clause
-from pinning_filter.cloud.live import guests, moves, reading, rows
+from pinning_filter.cloud.live import (
+    guests,
+    moves,
+    reading,
+    rows,
+    settling,
+)
 from pinning_filter.cloud.snapshot import Aggregate, Node, Provider, SelfFound
 from pinning_filter.core.host import Host
 from pinning_filter.core.text import one_line
@@ -41,9 +47,11 @@ def nodes(
     servers = collections.defaultdict(list)
     held: moves.Held = {}
     moving: set[str] = set()
+    unsettled: set[settling.Where] = set()
     if with_guests:
         found = moves.read(cell_context)
         held, moving = found.held, set(found.ids)
+        unsettled = settling.nodes(cell_context)
         moving |= guests.changed(cell_context, since) if since else set()
         for server in rows.every(cell_context):
             if server.host:
@@ -58,6 +66,7 @@ def nodes(
         read = _node(node, name, cell, closed)
         read = _with_guests(read, servers.pop(key, []))
         read = _with_held(read, held.get(key, ()))
+        read = dataclasses.replace(read, unsettled=key in unsettled)
         made.append((read, node.uuid))
     return made, moving
 

@@ -132,6 +132,12 @@ def test_books_that_agree(node):
     assert audited(node) == []
 
 
+def test_a_record_is_not_compared_while_servers_settle():
+    node = recorded(two(), 0, pinned=frozenset())
+    assert audited(node)
+    assert audited(dataclasses.replace(node, unsettled=True)) == []
+
+
 SHARED = two()
 ISOLATED = isolating(clouds.guest(1, "isolate"), clouds.guest(1))
 
