@@ -22,8 +22,6 @@ from nova.db.main import models
 
 #: Servers read at a time.
 _AT_ONCE = 1000
-
-
 #: What a server has of its image: names and values of system metadata.
 _Image = frozenset[tuple[str, str]]
 _Answer = TypeVar("_Answer")
