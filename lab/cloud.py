@@ -106,7 +106,13 @@ def discovered(cloud: Connection, name: str = layout.HOST) -> None:
 
 
 def choose(cloud: Connection, *hosts: str) -> None:
-    """Let the scheduler choose these compute hosts and no other."""
+    """Let the scheduler choose these compute hosts and no other.
+
+    The Placement API learns it of each host from nova-compute there, which
+    may just have been started.
+    """
+    for host in hosts:
+        discovered(cloud, host)
     for service in cloud.compute.services(binary="nova-compute"):
         wanted = service.host in hosts
         if wanted != (service.status == "enabled"):
