@@ -264,11 +264,19 @@ def write(
 
 
 def on_side(profile: Profile, side: str) -> dict[str, Result]:
-    """The profile's results on stock Nova, or on ours."""
+    """The profile's results on stock Nova, or on ours.
+
+    Where they cannot run all of its tests have failed, and others can.
+    """
     found: dict[str, Result] = {}
     name = f"{profile.name}, {side}"
-    steps.timed(f"hosts of {name}", lambda: show(profile, side))
-    steps.timed(name, lambda: found.update(run(profile, side)))
+    try:
+        steps.timed(f"hosts of {name}", lambda: show(profile, side))
+        steps.timed(name, lambda: found.update(run(profile, side)))
+    except (layout.LabError, subprocess.SubprocessError) as error:
+        steps.say(f"\n{error}")
+        reason = str(error).partition("\n")[0]
+        return dict.fromkeys(profile.tests, Result("fail", 0, reason))
     return found
 
 
@@ -311,11 +319,14 @@ def main(*only: str) -> None:
     prepare()
     found: dict[str, dict[str, dict[str, Result]]] = {
         profile.name: {} for profile in chosen}
-    for side in SIDES:
+    try:
+        # One after the other, so that a run that is ended compares some.
         for profile in chosen:
-            found[profile.name][side] = on_side(profile, side)
-            write(chosen, found)
-    put_back(chosen)
+            for side in SIDES:
+                found[profile.name][side] = on_side(profile, side)
+                write(chosen, found)
+    finally:
+        put_back(chosen)
     steps.say(f"\n{TABLE.read_text()}\nIn {time.monotonic() - begin:.0f} s; "
               f"the table is in {TABLE}, logs and XML beside it")
     missed = [test for by_side in found.values() for test in lost(by_side)]

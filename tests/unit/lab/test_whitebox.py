@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import layout
 from lab.host import Host
 from lab.whitebox import guests, profiles, suite
 from lab.whitebox.profiles import Profile
@@ -45,6 +46,18 @@ def test_lost_is_what_passes_on_stock_alone() -> None:
              "pinning": {"A.test_a": PASSED, "A.test_b": FAILED,
                          "A.test_c": SKIPPED}}
     assert suite.lost(found) == ["A.test_c", "A.test_d"]
+
+
+def test_a_profile_that_cannot_run_has_failed_and_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def show(profile: Profile, side: str) -> None:
+        raise layout.LabError("nova-compute did not come back\nits log")
+
+    monkeypatch.setattr(suite, "show", show)
+    failed = Result("fail", 0, "nova-compute did not come back")
+    assert suite.on_side(PROFILE, "stock") == {
+        "A.test_a": failed, "A.test_b": failed}
 
 
 def test_the_table_is_as_wide_as_its_cells() -> None:
