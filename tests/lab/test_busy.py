@@ -15,7 +15,7 @@ from tests.lab import audits, busy, client, commands
 from tests.lab.walks import Walk
 
 #: How often each thing is to be done while the audit looks.
-TIMES = 4
+TIMES = 3
 #: Seconds that all of it may take.
 PATIENCE = 900
 OBSERVED = layout.RUN / "observed.json"
