@@ -177,6 +177,10 @@ class Observer:
 def _fleeting(domain: Any) -> bool:
     """Whether it has just ended, or is just being started."""
     try:
-        return not domain.isActive() or tuple(domain.state()) == _STARTING
+        if not domain.isActive():
+            return True
     except Exception:
         return True
+    with contextlib.suppress(Exception):
+        return tuple(domain.state()) == _STARTING
+    return False
