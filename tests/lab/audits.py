@@ -7,11 +7,13 @@ its audit; the lab's comes at nova-compute's start.
 
 import contextlib
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lab import layout, node, node_layout, process, services
-from tests.lab import seen
+from tests.lab import commands, seen
 
 #: Seconds between two reports of nova-compute, and more than one takes.
 INTERVAL = 10
@@ -39,6 +41,13 @@ def often(folder: Path, interval: int = INTERVAL) -> Iterator[None]:
     yield
     usual.stop()
     services.nova_compute().start()
+
+
+def of_node(host: str, wait: int = 1) -> list[dict[str, Any]]:
+    """What ``pinning-filter audit`` finds on an emulated compute node."""
+    command = (f"{layout.BIN}/pinning-filter audit "
+               f"{' '.join(commands.NODE)} --wait {wait} -f json; true")
+    return json.loads(seen.on(host, command))
 
 
 def audit(host: str = layout.HOST) -> None:

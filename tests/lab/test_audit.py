@@ -243,12 +243,9 @@ def in_the_end(expected: str) -> str:
 @pytest.mark.node
 def test_a_pcpu_switched_off(walk: Walk) -> None:
     """On the second compute node, whose kernel is its own."""
-    command = (f"{layout.BIN}/pinning-filter audit "
-               f"{' '.join(commands.NODE)} --wait 1 -f json; true")
 
     def codes() -> set[str]:
-        rows = json.loads(seen.on(node_layout.NAME, command))
-        return {row["code"] for row in rows}
+        return {row["code"] for row in audits.of_node(node_layout.NAME)}
 
     walk.check("a healthy node", codes(), set())
     switch = "/sys/devices/system/cpu/cpu7/online"

@@ -21,8 +21,8 @@ PATIENCE = 900
 OBSERVED = layout.RUN / "observed.json"
 
 
-def audit(walk: Walk) -> None:
-    """The cloud, the compute node by itself, and both together."""
+def audit(walk: Walk, nodes: tuple[str, ...]) -> None:
+    """The cloud, this compute node by itself, both together, and others."""
     observed = commands.run(
         "audit", *commands.NODE, "--observe", "-o", str(OBSERVED))
     assert observed.code == 0, observed.errors
@@ -33,14 +33,19 @@ def audit(walk: Walk) -> None:
                                "--observed", str(OBSERVED))),
     ):
         walk.check(where, (answer.code, answer.rows), (0, []))
+    for name in nodes:
+        walk.check(name, audits.of_node(name, wait=30), [])
 
 
-def audited(walk: Walk, working: list[busy.User], *wanted: str) -> None:
+def audited(
+    walk: Walk, working: list[busy.User], *wanted: str,
+    nodes: tuple[str, ...] = (),
+) -> None:
     """Audit until all of this was done, a few times, meanwhile."""
     rounds = 0
     begin = time.monotonic()
     while time.monotonic() < begin + PATIENCE:
-        audit(walk)
+        audit(walk, nodes)
         rounds += 1
         done = sum((each.done for each in working), collections.Counter())
         if all(done[what] >= TIMES for what in wanted) and rounds >= TIMES:
@@ -67,4 +72,4 @@ def test_builds_resizes_and_live_migrations(walk: Walk) -> None:
     acts = (busy.builds(small), busy.resizes((small, large)),
             busy.migrates(small, nodes))
     with busy.users(*acts) as working:
-        audited(walk, working, "built", "resized", "migrated")
+        audited(walk, working, "built", "resized", "migrated", nodes=nodes)
